@@ -1,0 +1,128 @@
+"""The one exception tree, and how each of its errors looks on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+
+
+class PointsmanError(Exception):
+    """Anything we raise on purpose. The message says what is wrong and what to do."""
+
+
+class ConfigError(PointsmanError):
+    """A configuration that cannot be used; each problem knows its place in the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Problem:
+    """One finding in a file: `file:line:col: severity: message`."""
+
+    def __init__(self, message: str, file: str = "", line: int = 0, column: int = 0, severity: str = "error") -> None:
+        self.message, self.file, self.line, self.column, self.severity = message, file, line, column, severity
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.severity}: {self.message}" if place else f"{self.severity}: {self.message}"
+
+
+class RequestError(PointsmanError):
+    """Ends one request with an error object. Subclasses fix status, type and code."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str | None] = "internal_error"
+    retry: ClassVar[bool] = True  # False adds x-should-retry: false
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message, self.param, self.retry_after = message, param, retry_after
+
+    def object(self) -> dict[str, Any]:
+        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+
+    def body(self) -> bytes:
+        return orjson.dumps({"error": self.object()})
+
+    def headers(self) -> Mapping[str, str]:
+        headers = {} if self.retry else {"x-should-retry": "false"}
+        if self.retry_after is not None:
+            headers["retry-after"] = str(max(1, round(self.retry_after)))
+        return headers
+
+
+class BadRequest(RequestError):
+    status, type, code = 400, "invalid_request_error", "invalid_request"
+
+
+class InvalidJSON(BadRequest):
+    code = "invalid_json"
+
+
+class ContextLengthExceeded(BadRequest):
+    code = "context_length_exceeded"
+
+
+class Unauthorized(RequestError):
+    status, type, code = 401, "authentication_error", "invalid_api_key"
+
+
+class Forbidden(RequestError):
+    status, type, code = 403, "permission_error", "forbidden"
+
+
+class NotFound(RequestError):
+    status, type, code = 404, "invalid_request_error", "not_found"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class NoRoute(NotFound):
+    code = "no_route"
+
+
+class MethodNotAllowed(RequestError):
+    status, type, code = 405, "invalid_request_error", "method_not_allowed"
+
+
+class PayloadTooLarge(RequestError):
+    status, type, code = 413, "invalid_request_error", "request_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    status, type, code = 415, "invalid_request_error", "unsupported_media_type"
+
+
+class PoolFull(RequestError):
+    status, type, code = 429, "rate_limit_error", "pool_full"
+
+
+class ClientDisconnected(RequestError):
+    """Nobody is left to answer; counted under nginx's 499."""
+
+    status, type, code = 499, "invalid_request_error", "client_cancelled"
+
+
+class UpstreamError(RequestError):
+    """The pool answered wrongly or not at all, after every try."""
+
+    status, type, code, retry = 502, "server_error", "upstream_error", False
+
+
+class UpstreamAuth(UpstreamError):
+    code = "upstream_auth"
+
+
+class UpstreamTimeout(UpstreamError):
+    status, code = 504, "upstream_timeout"
+
+
+class PoolUnavailable(RequestError):
+    status, type, code = 503, "server_error", "pool_unavailable"

@@ -1,0 +1,45 @@
+"""What the deciding core takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointsman.policies.expr import Expr
+    from pointsman.policies.select.base import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer without a model: an assistant message for 200, an error object otherwise."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    name: str
+    when: Expr
+    priority: int = 0
+    models: tuple[str, ...] = ()  # pool names, best first
+    selector: Selector | None = None
+    respond: Respond | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A selector's answer: the candidates in the order in which they are tried."""
+
+    pools: tuple[str, ...]
+    by: str
+    propensity: float = 1.0  # probability with which pools[0] was chosen
+    scores: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    reason: str = ""
+
+
+EXPLICIT = "explicit"
+"""The decision's name when the request itself names a pool or model."""
