@@ -1,0 +1,5 @@
+"""Pointsman: a semantic routing gateway for LLM traffic."""
+
+from importlib.metadata import version
+
+__version__ = version("pointsman")

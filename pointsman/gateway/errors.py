@@ -110,6 +110,16 @@ class ClientDisconnected(RequestError):
     status, type, code = 499, "invalid_request_error", "client_cancelled"
 
 
+class PolicyResponse(RequestError):
+    """A decision's `respond` with a status of its own."""
+
+    type, code = "policy_error", "blocked_by_policy"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status  # type: ignore[misc]  # the one error whose status the policy's author chooses
+
+
 class UpstreamError(RequestError):
     """The pool answered wrongly or not at all, after every try."""
 

@@ -1,26 +1,89 @@
-"""The YAML file as pydantic models. Loading and positions are in `config.py`."""
+"""The YAML file as pydantic models. Loading and positions are in `config.py`.
+
+A field's description is the one source of what its key means: a test compares it with the documentation."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    Strict,
+    field_validator,
+    model_validator,
+)
 
+from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.secrets import Secret
 from pointsman.gateway.units import Duration, Share, Size
 from pointsman.policies.select.registry import SelectConfig, StaticOptions
+from pointsman.policies.types import EXPLICIT
 from pointsman.signals.registry import SignalConfig
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=64)]
+VERSION = 1
+
+Int = Annotated[int, Strict()]
+"""`true` and `"8080"` are not numbers."""
+Float = Annotated[float, Strict()]
+Interval = Annotated[Duration, Field(gt=0)]
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError("a name has letters, digits, _ and -, begins with a letter and is at most 64 long")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_name)]
 """A name that expressions, headers and metric labels can carry as it is."""
 
-HttpPath = Annotated[str, Field(pattern=r"^/\S*$")]
+
+def _path(path: str) -> str:
+    if not re.fullmatch(r"/[!-~]*", path):
+        raise ValueError("a path begins with / and has no spaces, such as /health")
+    return path
+
+
+HttpPath = Annotated[str, AfterValidator(_path)]
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("this must not be empty")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_text)]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name is listed twice here; list each once")
+    return names
+
+
+def _origin(origin: str) -> str:
+    Origins([origin], has_auth=True)
+    return origin
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class Engine(StrEnum):
@@ -44,43 +107,81 @@ class Provider(StrEnum):
 
 
 class ServerConfig(Section):
-    host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
-    max_body: Size = 32 * 1024**2
-    cors: list[str] = []
+    host: Text = "127.0.0.1"
+    """Address to listen on; anything but loopback needs `auth.keys`."""
+    port: Int = Field(default=8080, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    max_body: Annotated[Size, Field(gt=0)] = 32 * 1024**2
+    """Largest request body; a larger one is answered 413."""
+    cors: list[Annotated[str, AfterValidator(_origin)]] = []
+    """Origins of web pages that may call the gateway, such as `https://app.example.com`; `"*"` is any."""
     drain: Duration = 30.0
+    """How long running requests may take to finish after SIGTERM."""
     debug_headers: bool = True
+    """Whether `x-pointsman-debug: 1` adds signals and trace to an answer."""
+
+
+def _own_keys(keys: list[SecretStr]) -> list[SecretStr]:
+    if len(set(keys)) < len(keys):
+        raise ValueError("two entries have the same key; give each its own")
+    return keys
 
 
 class KeyConfig(Section):
     key: Secret
+    """The API key that a client sends, as a secret reference."""
     tenant: Name
+    """Whose requests these are; the `tenant` signal and the metrics show it."""
     roles: list[Name] = []
+    """What the `role` signal finds."""
 
 
 class AuthConfig(Section):
     keys: list[KeyConfig] = Field(min_length=1)
+    """The API keys that are accepted."""
+
+    @field_validator("keys")
+    @classmethod
+    def _once(cls, keys: list[KeyConfig]) -> list[KeyConfig]:
+        _own_keys([entry.key for entry in keys])
+        return keys
 
 
 class AdminConfig(Section):
-    keys: list[Secret] = []
+    keys: Annotated[list[Secret], AfterValidator(_own_keys)] = []
+    """Secret references of the keys for `/admin` and `/console`; without keys only loopback clients may."""
 
 
 class EndpointConfig(Section):
     url: str
-    weight: float = Field(1.0, gt=0)
+    """Scheme, host and port, without `/v1`; a longer path is kept as a prefix."""
+    weight: Float = Field(default=1.0, gt=0)
+    """Share of the requests that `balance: weighted` gives it, relative to the others."""
 
     @field_validator("url")
     @classmethod
     def _absolute(cls, url: str) -> str:
+        problem = _url_problem(url)
+        if problem:
+            raise ValueError(problem)
+        return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _url_problem(url: str) -> str | None:
+    """Never with the URL in it: it may hold credentials."""
+    example = "such as http://127.0.0.1:8001"
+    try:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is not an endpoint; write an absolute URL such as http://127.0.0.1:8001")
-        if parts.username or parts.password:
-            raise ValueError("credentials do not belong into an endpoint's URL; use the pool's api_key")
-        if parts.query or parts.fragment:
-            raise ValueError(f"{url!r} has a query or fragment; write only scheme, host, port and path prefix")
-        return url.rstrip("/").removesuffix("/v1")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if "@" in url:
+        return "credentials do not belong into an endpoint's URL; use the pool's api_key"
+    if not usable or not re.fullmatch(r"[!-~]+", url):
+        return f"an endpoint is an absolute http or https URL, {example}"
+    if "?" in url or "#" in url:
+        return f"an endpoint's URL has no query and no fragment; write host, port and path prefix, {example}"
+    return None
 
 
 def _endpoint(value: object) -> object:
@@ -90,39 +191,57 @@ def _endpoint(value: object) -> object:
 class Price(Section):
     """USD per million tokens."""
 
-    input: float = Field(0.0, ge=0)
-    output: float = Field(0.0, ge=0)
+    input: Float = Field(default=0.0, ge=0)
+    """USD per million tokens of the prompt."""
+    output: Float = Field(default=0.0, ge=0)
+    """USD per million tokens of the answer."""
 
 
 class Limits(Section):
-    inflight: int = Field(1024, ge=1)
-    queue: int = Field(512, ge=0)
+    inflight: Int = Field(default=1024, ge=1)
+    """Requests that run in the pool at once; `pool.NAME.load` is relative to it."""
+    queue: Int = Field(default=512, ge=0)
+    """Requests that wait in the gateway for a place; beyond them the next candidate is tried, else 429."""
     queue_timeout: Duration = 5.0
+    """How long a request waits for a place."""
 
 
 class Timeouts(Section):
-    """Per attempt, `total` overall; `first_token` and `idle` concern streams."""
-
-    connect: Duration = 1.0
-    first_token: Duration = 60.0
-    idle: Duration = 30.0
-    total: Duration = 600.0
+    connect: Interval = 1.0
+    """Until the connection to an endpoint stands."""
+    first_token: Interval = 60.0
+    """Until a stream's first event."""
+    idle: Interval = 30.0
+    """Between two events of a stream."""
+    total: Interval = 600.0
+    """For the whole request, all attempts together."""
 
 
 class Retry(Section):
-    attempts: int = Field(2, ge=1, le=10)
+    attempts: Int = Field(default=2, ge=1, le=10)
+    """Tries in this pool before the next candidate; 1 is no retry."""
+    budget: Share = 0.2
+    """Retries as a share of the pool's requests; beyond it failures are not retried."""
+    backoff: Duration = 0.05
+    """Pause before the first retry; it doubles with each."""
 
 
 class Eject(Section):
-    failures: int = Field(5, ge=1)
-    duration: Duration = Field(10.0, alias="for")
+    failures: Int = Field(default=5, ge=1)
+    """Failures in a row after which an endpoint gets no requests."""
+    duration: Interval = Field(default=10.0, alias="for")
+    """How long an endpoint stays out before it is tried again."""
     max: Share = 0.5
+    """Largest share of the pool's endpoints that may be out because of failures."""
 
 
 class Health(Section):
-    path: HttpPath | None = None  # the engine's own if absent
-    interval: Duration = 5.0
+    path: HttpPath | None = None
+    """What is asked with GET; without it the engine's own health path."""
+    interval: Interval = 5.0
+    """Time between two checks of an endpoint."""
     eject: Eject = Eject.model_validate({})
+    """When failing requests take an endpoint out."""
 
 
 class Balance(StrEnum):
@@ -134,79 +253,142 @@ class Balance(StrEnum):
 
 
 class PoolConfig(Section):
-    model: str = Field(min_length=1)
+    model: Text
+    """Name of the model that is sent upstream."""
     endpoints: list[Annotated[EndpointConfig, BeforeValidator(_endpoint)]] = Field(min_length=1)
+    """URLs of the servers, or mappings of `url` and `weight`."""
     engine: Engine = Engine.NONE
+    """Whose load metrics the endpoints expose; with `none` only own requests count."""
     provider: Provider = Provider.OPENAI
+    """Wire and way of authentication."""
     api_key: Secret | None = None
+    """Secret reference of the key that is sent upstream; clients' own keys never are."""
     price: Price = Price()
-    context: int | None = Field(None, ge=1)
-    quality: dict[Name, Annotated[float, Field(ge=0, le=1)]] = {}
+    """USD per million tokens, for cost metrics and cost-aware selection."""
+    context: Int | None = Field(default=None, ge=1)
+    """Tokens that fit into the model's context."""
+    quality: dict[Name, Annotated[Float, Field(ge=0, le=1)]] = {}
+    """Prior quality in [0, 1]: `default`, and by label."""
     balance: Balance = Balance.LEAST_LOAD
+    """How an endpoint is picked."""
     limits: Limits = Limits()
+    """How many requests the pool takes."""
     timeouts: Timeouts = Timeouts()
+    """How long things may take, per attempt."""
     retry: Retry = Retry()
+    """What happens after a failure before the first byte."""
     health: Health = Health()
-    scrape: Duration = 1.0
-    stale: Duration = 10.0
+    """How endpoints are checked."""
+    scrape: Interval = 1.0
+    """Time between two readings of an endpoint's load metrics."""
+    stale: Interval = 10.0
+    """Age at which a reading no longer counts."""
     paths: list[HttpPath] = []
+    """Other paths that the pool takes by bytes, such as `/v1/images`."""
     native: list[Literal["messages", "responses"]] = []
+    """Wires that the pool speaks itself, so that they are not translated."""
 
     @field_validator("endpoints")
     @classmethod
-    def _distinct(cls, endpoints: list[EndpointConfig]) -> list[EndpointConfig]:
-        urls = [e.url for e in endpoints]
-        for url in urls:
-            if urls.count(url) > 1:
-                raise ValueError(f"endpoint {url} is listed twice; give it a weight instead")
+    def _each_once(cls, endpoints: list[EndpointConfig]) -> list[EndpointConfig]:
+        if len({e.url for e in endpoints}) < len(endpoints):
+            raise ValueError("an endpoint is listed twice; give it a weight instead")
         return endpoints
 
 
 class RespondConfig(Section):
-    status: int = Field(200, ge=200, le=599)
-    message: str
+    status: Int = 200
+    """HTTP status: 200 is an assistant message, 400 to 599 an error object."""
+    message: Text
+    """The text of the answer or of the error."""
+
+    @field_validator("status")
+    @classmethod
+    def _answer_or_error(cls, status: int) -> int:
+        if status != 200 and not 400 <= status <= 599:
+            raise ValueError("a status is 200 (an assistant message) or from 400 to 599 (an error)")
+        return status
+
+
+def literal(when: object) -> object:
+    """`when: true` is a boolean in YAML and a literal of the expression language."""
+    return str(when).lower() if isinstance(when, bool) else when
 
 
 class DecisionConfig(Section):
     name: Name
-    priority: int = 0
-    when: str
-    models: list[str] = []
+    """Shown in `x-pointsman-decision`, logs and metrics."""
+    priority: Int = 0
+    """Higher ones are asked first, equal ones in the file's order; may be negative."""
+    when: Annotated[Text, BeforeValidator(literal)]
+    """The condition, an expression over signals; `true` always holds."""
+    models: Annotated[list[str], AfterValidator(_distinct)] = []
+    """Candidates: names of pools, best first."""
     select: SelectConfig = StaticOptions()
+    """How one of the candidates is chosen."""
     respond: RespondConfig | None = None
+    """An answer without a model, instead of `models`."""
 
-    @field_validator("when", mode="before")
+    @field_validator("name")
     @classmethod
-    def _literal(cls, value: object) -> object:
-        return str(value).lower() if isinstance(value, bool) else value
+    def _not_reserved(cls, name: str) -> str:
+        if name == EXPLICIT:
+            raise ValueError(f"'{EXPLICIT}' is the decision of requests that name a pool; choose another name")
+        return name
 
     @model_validator(mode="after")
     def _one_outcome(self) -> DecisionConfig:
         if bool(self.models) == (self.respond is not None):
-            raise ValueError("a decision needs exactly one of `models` (pool names) and `respond`")
+            raise ValueError("a decision needs either `models` (names of pools) or `respond`")
         return self
 
 
 class DecisionLogConfig(Section):
-    path: str
-    text: bool = False  # whether message text is logged
-    max_size: Size = 64 * 1024**2  # a file is rotated at this size
-    keep: int = Field(5, ge=1)  # rotated files
+    path: Text
+    """The file, one JSON object per request."""
+    text: bool = False
+    """Whether the text of messages is logged."""
+    max_size: Annotated[Size, Field(gt=0)] = 64 * 1024**2
+    """Size at which the file is rotated."""
+    keep: Int = Field(default=5, ge=1)
+    """Rotated files that are kept."""
 
 
 class LogConfig(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged to stderr."""
     decisions: DecisionLogConfig | None = None
+    """The decision log; without it none is written."""
+
+
+def _version(version: object) -> object:
+    if isinstance(version, bool) or version not in (VERSION, str(VERSION), f"{VERSION}.0"):
+        raise ValueError(f"this pointsman reads version {VERSION} of the configuration; write version: {VERSION}")
+    return VERSION
+
+
+def _with_auto(aliases: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(["auto", *aliases]))
 
 
 class Config(Section):
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_version)]
+    """Version of this file's form."""
     server: ServerConfig = ServerConfig()
-    aliases: list[str] = ["auto"]
+    """Where and how the gateway listens."""
+    aliases: Annotated[list[Text], AfterValidator(_with_auto)] = ["auto"]
+    """Names of models that mean "you choose"; `auto` always does."""
     auth: AuthConfig | None = None
+    """API keys of clients; without it only loopback may be listened on."""
     admin: AdminConfig = AdminConfig()
+    """Who may use `/admin` and `/console`."""
     log: LogConfig = LogConfig()
+    """What is logged, and where."""
     pools: dict[Name, PoolConfig] = Field(min_length=1)
+    """Pools of servers by name, each with one model."""
     signals: dict[Name, SignalConfig] = {}
+    """Signals by the name that conditions use."""
     decisions: list[DecisionConfig] = []
+    """Rules that route requests; the first that holds decides."""
     tests: list[dict[str, Any]] = []
+    """Prompts and the decisions expected for them; nothing in this version runs them."""

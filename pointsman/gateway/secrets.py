@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
 
+MAX_BYTES = 64 * 1024
+
+_CONVENTIONAL = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+"""What an error may repeat: anything else after `env:` could be the secret itself, put there by mistake."""
+
 
 def resolve_secret(reference: object) -> SecretStr:
-    """`env:NAME` or `file:PATH` → its value. The value itself is never part of an error."""
+    """`env:NAME` or `file:PATH` → its value. Neither the value nor what could be one is part of an error."""
     if isinstance(reference, SecretStr):
         return reference
     kind, _, name = reference.partition(":") if isinstance(reference, str) else ("", "", "")
     if kind == "env" and name:
-        value = os.environ.get(name, "")
-        if not value:
-            raise ValueError(f"environment variable {name} is not set; export it before you start pointsman")
+        value = _from_environment(name)
     elif kind == "file" and name:
-        try:
-            value = Path(name).expanduser().read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ValueError(f"cannot read the secret file {name}: {reason}") from None
-        if not value:
-            raise ValueError(f"the secret file {name} is empty")
+        value = _from_file(name)
     else:
         raise ValueError("secrets are never written into this file; write env:NAME or file:PATH")
     if not value.isascii() or not value.isprintable():
-        raise ValueError(f"the secret of {kind}:{name} has characters that no HTTP header can carry")
+        raise ValueError("the secret has characters that no HTTP header can carry")
     return SecretStr(value)
+
+
+def _from_environment(name: str) -> str:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        shown = (
+            f"environment variable {name}"
+            if _CONVENTIONAL.fullmatch(name)
+            else "environment variable named here"
+        )
+        raise ValueError(f"the {shown} is not set; export it before pointsman starts")
+    return value
+
+
+def _from_file(name: str) -> str:
+    try:
+        with Path(name).expanduser().open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+        value = raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError("the secret file is not UTF-8 text") from None
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # expanduser: RuntimeError; a null character: ValueError
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a file name"
+        raise ValueError(f"cannot read the secret file: {reason}") from None
+    if not value:
+        raise ValueError("the secret file is empty")
+    if len(raw) > MAX_BYTES:
+        raise ValueError(f"the secret file is larger than {MAX_BYTES // 1024} KB")
+    return value
 
 
 Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]

@@ -3,48 +3,68 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
+_SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES: Mapping[str, float] = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"  # ASCII digits, few enough that no product overflows
 
 
-def _split(text: object, units: dict[str, float] | dict[str, int], what: str, example: str) -> tuple[float, str]:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text) if isinstance(text, str) else None
+def _scaled(text: object, units: Mapping[str, float], what: str, example: str) -> float:
+    match = re.fullmatch(rf"({_NUMBER}) ?([A-Za-z]+)", text) if isinstance(text, str) else None
     if match is None or match[2] not in units:
-        raise ValueError(f"{text!r} is not a {what}; write a number with its unit, such as {example}")
-    return float(match[1]), match[2]
+        raise ValueError(f"a {what} is a number with its unit, such as {example}")
+    return float(match[1]) * units[match[2]]
 
 
 def parse_duration(text: object) -> float:
     """Seconds: `300ms 0.5s 5s 2m 6h 30d`."""
-    number, unit = _split(text, _SECONDS, "duration", "300ms, 5s, 2m, 6h or 30d")
-    return number * _SECONDS[unit]
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(
+            f"a duration needs a unit: write {text:g}s for seconds or {text:g}ms for milliseconds"
+        )
+    return _scaled(text, _SECONDS, "duration", "300ms, 5s, 2m, 6h or 30d")
 
 
 def parse_size(text: object) -> int:
     """Bytes: `512KB 32MB`."""
-    number, unit = _split(text, _BYTES, "size", "512KB or 32MB")
-    return int(number * _BYTES[unit])
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"a size needs a unit: write {text:g}MB for megabytes or {text:g}B for bytes")
+    return int(_scaled(text, _BYTES, "size", "512KB or 32MB"))
 
 
 def parse_share(text: object) -> float:
     """A fraction in [0, 1]: `40%`."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text) if isinstance(text, str) else None
+    match = re.fullmatch(rf"({_NUMBER}) ?%", text) if isinstance(text, str) else None
     if match is None or float(match[1]) > 100:
-        raise ValueError(f"{text!r} is not a share; write a percentage from 0% to 100%")
+        raise ValueError("a share is a percentage from 0% to 100%, such as 40%")
     return float(match[1]) / 100
 
 
+def _format(number: float, units: Mapping[str, float]) -> str:
+    """With the largest unit that gives a whole number, else with the smallest."""
+    for unit, size in sorted(units.items(), key=lambda item: -item[1]):
+        if number >= size and (number / size).is_integer():
+            return f"{number / size:.0f}{unit}"
+    smallest = min(units, key=lambda unit: units[unit])
+    return f"{number / units[smallest]:.0f}{smallest}"
+
+
 def format_duration(seconds: float) -> str:
-    for unit in ("d", "h", "m", "s"):
-        if seconds >= _SECONDS[unit] and (seconds / _SECONDS[unit]).is_integer():
-            return f"{int(seconds / _SECONDS[unit])}{unit}"
-    return f"{round(seconds * 1000)}ms"
+    return _format(seconds, _SECONDS)
+
+
+def format_size(size: int) -> str:
+    return _format(size, _BYTES)
+
+
+def format_share(share: float) -> str:
+    return f"{share * 100:g}%"
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
-Size = Annotated[int, BeforeValidator(parse_size)]
-Share = Annotated[float, BeforeValidator(parse_share)]
+Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size)]
+Share = Annotated[float, BeforeValidator(parse_share), PlainSerializer(format_share)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pointsman.policies.expr import Expr
@@ -26,7 +26,7 @@ class Decision:
     when: Expr
     priority: int = 0
     models: tuple[str, ...] = ()  # pool names, best first
-    selector: Selector | None = None
+    selector: Selector[Any] | None = None
     respond: Respond | None = None
 
 

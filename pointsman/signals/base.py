@@ -34,7 +34,7 @@ class Span:
 class SignalValue:
     value: Value
     score: float | None = None  # in [0, 1]; higher means more of what the signal is named for
-    labels: Mapping[str, float] = field(default=NO_LABELS)
+    labels: Mapping[str, float] = field(default_factory=lambda: NO_LABELS)
     spans: tuple[Span, ...] = ()
 
 

@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Route(StrEnum):
@@ -62,6 +64,7 @@ class Facts:
     stream: bool = False
     read_messages: Callable[[], Sequence[Message]] = tuple
     read_tools: Callable[[], Sequence[str]] = tuple  # names of the tools offered
+    read_tool_text: Callable[[], str] = str  # the tools' definitions as the body writes them
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # names in lower case
     tenant: str | None = None
     roles: frozenset[str] = frozenset()
@@ -98,3 +101,15 @@ class Facts:
             chosen = (m.text for m in self.messages if role is None or m.role == role)
             self._texts[scope] = "\n".join(t for t in chosen if t)
         return self._texts[scope]
+
+    @cached_property
+    def _derived(self) -> dict[tuple[Callable[[str], Any], Scope], Any]:
+        return {}
+
+    def derive(self, function: Callable[[str], T], scope: Scope = Scope.USER) -> T:
+        """`function` of the scope's text, computed once however many signals ask for it."""
+        key = (function, scope)
+        if key not in self._derived:
+            self._derived[key] = function(self.text(scope))
+        value: T = self._derived[key]
+        return value

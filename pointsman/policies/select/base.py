@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from random import Random
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from pointsman.policies.types import Choice
 from pointsman.signals.facts import PoolLoad
 
+if TYPE_CHECKING:
+    from random import Random
+
 
 class SelectOptions(BaseModel):
     """The YAML of one selector. Each narrows `by` to a Literal and adds its options."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
     by: str
+    """Name of the selector."""
 
 
 OptionsT = TypeVar("OptionsT", bound=SelectOptions)
@@ -37,6 +46,6 @@ class Selector(ABC, Generic[OptionsT]):
     def choose(self, loads: Callable[[str], PoolLoad], random: Random) -> Choice:
         """Order `self.models`; every model appears once, so that a failure finds the next."""
 
+    @abstractmethod
     def greedy(self, loads: Callable[[str], PoolLoad]) -> Choice:
         """The choice without exploration or side effect, for `explain`."""
-        return self.choose(loads, Random(0))

@@ -1,0 +1,183 @@
+"""The load generator: connections that each ask again as soon as they are answered.
+
+`python -m pointsman.bench.load --url URL …` prints one JSON object; it ends by time, count or too many errors."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import time
+from array import array
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+import orjson
+import uvloop
+
+from pointsman.bench import canned
+from pointsman.bench.summary import percentile
+
+MAX_ERRORS = 100
+_SILENCE = 20.0  # seconds without any answer after which the rest is given up
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_OK = b"HTTP/1.1 200"
+_MARK = b'"chat.completion"'
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Latencies in seconds."""
+
+    requests: int
+    errors: int
+    seconds: float
+    rate: float
+    p50: float
+    p90: float
+    p99: float
+    example: str = ""  # of an error
+
+
+class Load:
+    """Counts from the end of the warm-up until the time, the count or the patience is used up."""
+
+    def __init__(self, request: bytes, seconds: float, warm: float, limit: int) -> None:
+        self.request = request
+        self._seconds, self._warm, self._limit = seconds, warm, limit
+        self._latencies = array("d")
+        self._errors = 0
+        self._example = ""
+        self._counting = warm <= 0
+        self._since = time.perf_counter()
+        self.over = asyncio.Event()
+
+    def answered(self, latency: float) -> None:
+        if self._counting:
+            self._latencies.append(latency)
+            if len(self._latencies) >= self._limit:
+                self.over.set()
+
+    def failed(self, what: str) -> None:
+        self._errors += 1
+        self._example = self._example or what
+        if self._errors >= MAX_ERRORS:
+            self.over.set()
+
+    async def run(self) -> Measured:
+        if not self._counting:
+            await self._wait(self._warm)
+            self._counting = True
+        self._since = time.perf_counter()
+        await self._wait(self._seconds)
+        elapsed = time.perf_counter() - self._since
+        self.over.set()
+        return self._measured(elapsed)
+
+    async def _wait(self, seconds: float) -> None:
+        """Until the end, watching that answers come at all."""
+        deadline = time.perf_counter() + seconds
+        while not self.over.is_set() and (left := deadline - time.perf_counter()) > 0:
+            before = len(self._latencies)
+            try:
+                await asyncio.wait_for(self.over.wait(), min(left, _SILENCE))
+            except TimeoutError:
+                if self._counting and len(self._latencies) == before:
+                    self.failed(f"no answer within {min(left, _SILENCE):.0f} s")
+                    return
+
+    def _measured(self, elapsed: float) -> Measured:
+        times = self._latencies
+        count = len(times)
+        marks = (percentile(times, share) for share in (0.5, 0.9, 0.99))
+        return Measured(count, self._errors, elapsed, count / elapsed, *marks, self._example)
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._buffer = b""
+        self._began = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._ask()
+
+    def _ask(self) -> None:
+        self._began = time.perf_counter()
+        self._transport.write(self._load.request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+        if not _complete(data):
+            self._buffer = data
+            return
+        self._buffer = b""
+        if data.startswith(_OK) and _MARK in data:
+            self._load.answered(time.perf_counter() - self._began)
+        else:
+            self._load.failed(data[:400].decode("utf-8", "replace"))
+        if self._load.over.is_set():
+            self._transport.abort()
+        else:
+            self._ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._load.over.is_set():
+            self._load.failed(f"connection lost: {exc!r}")
+
+
+def _complete(data: bytes) -> bool:
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        return False
+    length = _LENGTH.search(data, 0, head)
+    if length is not None:
+        return len(data) >= head + 4 + int(length[1])
+    return data.endswith(b"0\r\n\r\n")
+
+
+async def run(
+    url: str, headers: Mapping[str, str], connections: int, seconds: float, warm: float, limit: int
+) -> Measured:
+    host, port = address(url)
+    load = Load(canned.http_request(canned.request_body(), f"{host}:{port}", headers), seconds, warm, limit)
+    loop = asyncio.get_running_loop()
+    transports = []
+    try:
+        for _ in range(connections):
+            transport, _protocol = await loop.create_connection(lambda: Connection(load), host, port)
+            transports.append(transport)
+        return await load.run()
+    finally:
+        for transport in transports:
+            transport.abort()
+
+
+def address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--headers", type=orjson.loads, default={})
+    parser.add_argument("--connections", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--warm", type=float, default=0.5)
+    parser.add_argument("--limit", type=int, default=1_000_000)
+    options = parser.parse_args()
+    measured = uvloop.run(
+        run(options.url, options.headers, options.connections, options.seconds, options.warm, options.limit)
+    )
+    print(orjson.dumps(asdict(measured)).decode())
+
+
+if __name__ == "__main__":
+    main()

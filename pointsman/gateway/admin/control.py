@@ -1,0 +1,112 @@
+"""The control plane: health, metrics and the admin API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from pointsman.gateway.access.origin import is_loopback
+from pointsman.gateway.errors import (
+    BadRequest,
+    ConfigError,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    RequestError,
+)
+
+if TYPE_CHECKING:
+    from pointsman.gateway.app import Gateway
+
+
+class InvalidConfig(BadRequest):
+    code = "invalid_config"
+
+
+def control_plane(gateway: Gateway) -> FastAPI:
+    app = FastAPI(title="Pointsman", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_exception_handler(RequestError, _render)
+    app.add_exception_handler(HTTPException, _render_http)
+    app.add_exception_handler(RequestValidationError, _render_validation)
+
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.api_route("/readyz", methods=["GET", "HEAD"])
+    async def readyz(response: Response) -> dict[str, Any]:
+        pools = {name: pool.live for name, pool in gateway.runtime.pools.items()}
+        ready = any(pools.values()) and not gateway.draining
+        response.status_code = 200 if ready else 503
+        status = "ready" if ready else "draining" if gateway.draining else "no live endpoint"
+        return {"status": status, "pools": {name: "up" if up else "down" for name, up in pools.items()}}
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        body, media_type = await gateway.metrics.scrape(request.headers.get("accept", ""))
+        return Response(body, media_type=media_type)
+
+    _add_admin(app, gateway)
+    return app
+
+
+def _add_admin(app: FastAPI, gateway: Gateway) -> None:
+    async def admin(request: Request) -> None:
+        """An admin key; without `admin.keys` in the file, a caller on this machine."""
+        runtime = gateway.runtime
+        refused = runtime.origins.check(request.headers.get("origin"), request.headers.get("host"))
+        if refused is not None:
+            raise refused
+        if runtime.admin is not None:
+            runtime.admin.authenticate(request.headers)
+        elif request.client is None or not is_loopback(request.client.host):
+            raise Forbidden("Without admin.keys the admin API answers callers on its own machine only.")
+
+    guard = Annotated[None, Depends(admin)]
+
+    @app.post("/admin/reload")
+    async def reload(_: guard) -> dict[str, Any]:
+        try:
+            runtime = await gateway.reload()
+        except ConfigError as error:
+            raise InvalidConfig(f"The old configuration goes on serving. {error}") from error
+        return {"status": "reloaded", "pools": list(runtime.pools), "decisions": len(runtime.config.decisions)}
+
+    @app.get("/admin/pools")
+    async def pools(_: guard) -> dict[str, Any]:
+        return {name: _pool(pool) for name, pool in gateway.runtime.pools.items()}
+
+
+def _pool(pool: Any) -> dict[str, Any]:
+    state = pool.snapshot()
+    return {
+        "model": pool.config.model,
+        "healthy": state.healthy,
+        "load": state.load,
+        "inflight": state.inflight,
+        "queue": state.queue,
+        "kv": state.kv,
+        "endpoints": [
+            {"name": e.name, "up": e.up, "inflight": e.inflight, "load": e.load, "weight": e.weight}
+            for e in pool.endpoints
+        ],
+    }
+
+
+async def _render(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return Response(error.body(), error.status, {**error.headers()}, "application/json")
+
+
+async def _render_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return await _render(request, MethodNotAllowed(f"{request.method} is not allowed here."))
+    return await _render(request, NotFound(f"There is nothing at {request.url.path[:128]}."))
+
+
+async def _render_validation(request: Request, error: Exception) -> Response:
+    return await _render(request, BadRequest("The request does not have the form that this path expects."))

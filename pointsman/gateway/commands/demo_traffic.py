@@ -1,0 +1,130 @@
+"""The demo's requests, sent with the OpenAI SDK, and the table that shows what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from openai import APIStatusError, AsyncOpenAI
+from rich.table import Table
+from rich.text import Text
+
+from pointsman.gateway.observe.outcome import Outcome
+
+_PIXEL = (  # one, in PNG
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8"
+    "z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
+_WEATHER = {
+    "type": "function",
+    "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+_CODE = "Why does this loop never end?\n```python\n" + "while queue:\n    visit(queue[0])\n" * 20 + "```"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    text: str
+    body: Mapping[str, Any]
+    stream: bool = True
+
+
+def _chat(text: str, *, stream: bool = True, model: str = "auto", **extra: Any) -> Prompt:
+    messages = [{"role": "user", "content": text}]
+    return Prompt(text, {"model": model, "messages": messages, "max_tokens": 24, **extra}, stream)
+
+
+def _conversation(*turns: str) -> Prompt:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[i % 2], "content": text} for i, text in enumerate(turns)]
+    return Prompt(turns[-1], {"model": "auto", "messages": messages, "max_tokens": 24})
+
+
+def _picture(text: str) -> Prompt:
+    parts = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": _PIXEL}}]
+    return Prompt(text, {"model": "auto", "messages": [{"role": "user", "content": parts}], "max_tokens": 24})
+
+
+PROMPTS = (
+    _chat("Hello! What can you do?"),
+    _chat("Name three rivers in France.", stream=False),
+    _chat("Prove that the square root of 2 is irrational."),
+    _chat("Derrive the quadratic formula step by step"),
+    _chat("请证明素数有无穷多个"),
+    _chat("用一句话介绍北京"),
+    _chat("ما هي عاصمة مصر؟ الأمر عاجل"),
+    _chat("Fix the login page ASAP, customers are waiting"),
+    _chat(_CODE),
+    _chat("What is the weather in Oslo? Use get_weather.", tools=[_WEATHER]),
+    _chat("What is the weather in Lima? Use get_weather.", tools=[_WEATHER], stream=False),
+    _picture("What is in this picture?"),
+    _conversation("Who wrote Faust?", "Johann Wolfgang von Goethe.", "And when was it published?"),
+    _chat("Summarise this report. " + "Revenue grew in every region, costs fell, and the outlook is stable. " * 200),
+    _chat("My key is sk-abcdefghij0123456789, why is it refused?"),
+    _chat("My key is sk-abcdefghij0123456789, why is it refused?", stream=False),
+    _chat("Give me JSON with a name and an age.", response_format={"type": "json_object"}),
+    _chat("Translate 'good morning' into Polish.", model="gpt-4o"),
+    _chat("I want the large model for this.", model="large"),
+    _chat("🎉🎉 Write a birthday wish 🎂"),
+    _chat("Is there a model of this name?", model="no-such-model"),
+)
+
+
+def client(url: str) -> AsyncOpenAI:
+    return AsyncOpenAI(base_url=f"{url}/v1", api_key="demo", max_retries=0)
+
+
+async def ask(sdk: AsyncOpenAI, prompt: Prompt) -> None:
+    """Send it and read the whole answer; errors are what the table shows, too."""
+    try:
+        if not prompt.stream:
+            await sdk.chat.completions.create(**prompt.body)
+            return
+        async for _ in await sdk.chat.completions.create(**prompt.body, stream=True):
+            pass
+    except APIStatusError:
+        return
+
+
+class Board:
+    """One row for each request so far."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[str, ...]] = []
+
+    def add(self, prompt: Prompt, outcome: Outcome) -> None:
+        chosen, timings = outcome.chosen, outcome.timings
+        self._rows.append(
+            (
+                prompt.text.replace("\n", " "),
+                ", ".join(_fired(name, signal.value) for name, signal in outcome.signals.items() if signal.value),
+                outcome.decision or "",
+                chosen.model if chosen else f"status {outcome.status}",
+                (chosen.endpoint or "") if chosen else "",
+                outcome.cache,
+                "" if timings.ttft is None else f"{timings.ttft * 1000:.0f} ms",
+                "" if outcome.cost is None else f"{outcome.cost * 1e6:.1f}",
+            )
+        )
+
+    def table(self) -> Table:
+        table = Table(title="pointsman demo", title_justify="left", expand=True)
+        for name, ratio in (
+            ("prompt", 6),
+            ("signals", 6),
+            ("decision", 3),
+            ("model", 3),
+            ("endpoint", 3),
+            ("cache", 2),
+        ):
+            table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
+        table.add_column("TTFT", justify="right", no_wrap=True)
+        table.add_column("µUSD", justify="right", no_wrap=True)
+        for row in self._rows:
+            table.add_row(*(Text(cell) for cell in row))
+        return table
+
+
+def _fired(name: str, value: object) -> str:
+    return name if value is True else f"{name}={value}"

@@ -1,0 +1,144 @@
+"""What no section can know alone: names that must exist, and what is not safe together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from pointsman.gateway.access.origin import Origins, is_loopback
+from pointsman.gateway.policy import Finding
+from pointsman.gateway.schema import AuthConfig, DecisionConfig, PoolConfig, ServerConfig
+from pointsman.gateway.wording import quoted
+from pointsman.policies.expr import KEYWORDS
+from pointsman.policies.nearest import did_you_mean
+from pointsman.signals.base import SignalOptions
+
+_PRIVATE_SUFFIXES = (
+    "localhost",
+    ".local",
+    ".internal",
+    ".svc",
+    ".cluster.local",
+    ".lan",
+    ".home.arpa",
+    ".test",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What can be read of a decision, right or not."""
+
+    name: str | None
+    when: str | None
+    models: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """Those parts of a file that are right in themselves; `names` has what is declared, right or not."""
+
+    server: ServerConfig | None
+    auth: AuthConfig | None
+    has_auth: bool
+    aliases: list[str]
+    pools: Mapping[str, PoolConfig]
+    signals: Mapping[str, SignalOptions]
+    decisions: Mapping[int, DecisionConfig]
+    outlines: Mapping[int, Outline]
+    pool_names: Collection[str]
+    signal_names: Collection[str]
+
+
+def cross_check(sections: Sections) -> Iterator[Finding]:
+    if sections.server is not None:
+        yield from _listening(sections.server, sections.has_auth)
+    yield from _aliases(sections)
+    for name, pool in sections.pools.items():
+        yield from _pool(name, pool)
+    yield from _reserved(sections.signal_names)
+    yield from _decision_names(sections.outlines)
+    for index, outline in sections.outlines.items():
+        yield from _models(index, outline, sections.pool_names)
+    if sections.auth is not None:
+        yield from _unknown_clients(sections.signals, sections.auth)
+
+
+def _listening(server: ServerConfig, has_auth: bool) -> Iterator[Finding]:
+    if not has_auth and not is_loopback(server.host):
+        message = "without `auth` only loopback may be listened on; add auth.keys, or write host: 127.0.0.1"
+        yield Finding(message, ("server", "host"))
+    try:
+        Origins(server.cors, has_auth)
+    except ValueError as error:
+        yield Finding(str(error), ("server", "cors"))
+
+
+def _aliases(sections: Sections) -> Iterator[Finding]:
+    for index, alias in enumerate(sections.aliases):
+        if alias in sections.pool_names:
+            message = f"the alias hides the pool {quoted(alias)}: no request can name the pool"
+            yield Finding(message, ("aliases", index), severity="warning")
+
+
+def _pool(name: str, pool: PoolConfig) -> Iterator[Finding]:
+    if pool.stale < pool.scrape:
+        message = "`stale` is shorter than `scrape`, so the pool's load would never be known"
+        yield Finding(message, ("pools", name, "stale"))
+    for index, endpoint in enumerate(pool.endpoints):
+        if pool.api_key and endpoint.url.startswith("http://") and not _is_private(endpoint.url):
+            message = "the pool's api_key is sent here without encryption; use https"
+            yield Finding(message, ("pools", name, "endpoints", index), severity="warning")
+
+
+def _is_private(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return is_loopback(host) or "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+
+
+def _reserved(names: Collection[str]) -> Iterator[Finding]:
+    for name in names:
+        if name in KEYWORDS:
+            message = f"a signal cannot be named `{name}`, which means something else in conditions"
+            yield Finding(message, ("signals", name), at_key=True)
+
+
+def _decision_names(decisions: Mapping[int, Outline]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, decision in decisions.items():
+        if decision.name in seen:
+            message = f"there is a decision {quoted(decision.name)} already; give each its own name"
+            yield Finding(message, ("decisions", index, "name"))
+        elif decision.name is not None:
+            seen.add(decision.name)
+
+
+def _models(index: int, decision: Outline, pools: Collection[str]) -> Iterator[Finding]:
+    for position, model in enumerate(decision.models):
+        if model not in pools:
+            message = f"there is no pool {quoted(model)}{did_you_mean(model[:64], pools)}"
+            yield Finding(message, ("decisions", index, "models", position))
+
+
+def _unknown_clients(signals: Mapping[str, SignalOptions], auth: AuthConfig) -> Iterator[Finding]:
+    """Signals about a tenant or role that no key has."""
+    known: Mapping[str, set[str]] = {
+        "tenant": {key.tenant for key in auth.keys},
+        "role": {role for key in auth.keys for role in key.roles},
+    }
+    for name, options in signals.items():
+        for value in _named(options) if options.type in known else ():
+            if value not in known[options.type]:
+                hint = did_you_mean(value[:64], known[options.type])
+                message = f"no key in auth.keys has the {options.type} {quoted(value)}{hint}"
+                yield Finding(message, ("signals", name), at_key=True, severity="warning")
+
+
+def _named(options: Any) -> list[str]:
+    return []

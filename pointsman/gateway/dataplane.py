@@ -1,0 +1,205 @@
+"""The data plane: a plain ASGI callable from the client's request to its answer."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+
+import structlog
+
+from pointsman.gateway import canned, catalogue
+from pointsman.gateway.access.keys import ANONYMOUS
+from pointsman.gateway.errors import ClientDisconnected, MethodNotAllowed, RequestError, UpstreamError
+from pointsman.gateway.explain import debug_headers
+from pointsman.gateway.observe.outcome import Chosen, ErrorSource, Outcome, Stage
+from pointsman.gateway.relay.failure import Aborted
+from pointsman.gateway.relay.journal import Journal
+from pointsman.gateway.relay.outbound import speaks
+from pointsman.gateway.relay.relay import Relay
+from pointsman.gateway.relay.upstream import Upstream
+from pointsman.gateway.relay.watch import Watch
+from pointsman.gateway.routing import Routed, route_request
+from pointsman.gateway.runtime import Runtime
+from pointsman.gateway.wire.count_tokens import count_tokens
+from pointsman.gateway.wire.dialect import DIALECTS
+from pointsman.gateway.wire.inbound import (
+    ROUTES,
+    Inbound,
+    Receive,
+    Scope,
+    Send,
+    check_types,
+    parse_json,
+    read_body,
+    read_headers,
+)
+from pointsman.gateway.wire.reading import build_facts
+from pointsman.gateway.wire.reply import EVENT_STREAM, JSON, Headers, Reply
+from pointsman.signals.facts import Route
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+class DataPlane:
+    def __init__(self, upstream: Upstream, record: Callable[[Outcome], None], random: Random) -> None:
+        self.runtime: Runtime | None = None
+        self._upstream = upstream
+        self._record = record
+        self._random = random
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.runtime is not None
+        exchange = _Exchange(self.runtime, self._upstream, self._random, scope, receive, send)
+        try:
+            await exchange.serve()
+        finally:
+            self._record(exchange.journal.outcome())
+
+
+class _Exchange:
+    """One request and its answer. `runtime` is held, so that a reload does not change it halfway."""
+
+    def __init__(
+        self, runtime: Runtime, upstream: Upstream, random: Random, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._runtime = runtime
+        self._upstream = upstream
+        self._random = random
+        self._receive = receive
+        self._headers = headers = read_headers(scope)
+        path = below_v1(scope["path"])
+        self._inbound = Inbound(
+            ROUTES.get(path, Route.OTHER), scope["method"], path, scope.get("query_string", b""), headers
+        )
+        self.journal = Journal(request_id(headers), self._inbound.route)
+        self._reply = Reply(send, self._answer_headers)
+        self._routed: Routed | None = None
+
+    async def serve(self) -> None:
+        journal, reply = self.journal, self._reply
+        try:
+            await self._answer()
+        except ClientDisconnected:
+            journal.disconnect = journal.waiting
+            journal.status = ClientDisconnected.status
+            return
+        except Aborted:
+            # Returning without an end makes the server cut the connection.
+            journal.error_source, journal.error_code = ErrorSource.UPSTREAM, "upstream_error"
+        except RequestError as error:
+            await self._fail(error)
+        except Exception:
+            log.exception("request_failed", request_id=journal.id)
+            await self._fail(RequestError("The gateway failed; its log has the details under this request's id."))
+        journal.status = reply.status
+
+    async def _fail(self, error: RequestError) -> None:
+        journal = self.journal
+        journal.error_code = error.code
+        journal.error_source = ErrorSource.UPSTREAM if isinstance(error, UpstreamError) else ErrorSource.GATEWAY
+        if self._reply.started:
+            return  # too late for another answer: the server cuts the connection
+        headers = [(name.encode(), value.encode()) for name, value in error.headers().items()]
+        await self._reply.whole(error.status, JSON + headers, DIALECTS[self._inbound.route].error_body(error))
+
+    async def _answer(self) -> None:
+        runtime, headers, journal = self._runtime, self._headers, self.journal
+        refused = runtime.origins.check(headers.get("origin"), headers.get("host"))
+        if refused is not None:
+            raise refused
+        identity = runtime.keys.authenticate(headers) if runtime.keys else ANONYMOUS
+        journal.tenant = identity.tenant
+        if self._inbound.path == "/models" or self._inbound.path.startswith("/models/"):
+            await self._models()
+            return
+        await self._read()
+        journal.facts = facts = build_facts(self._inbound, identity, runtime.load)
+        since = journal.stage(Stage.PARSE, journal.began)
+        routed = self._routed = route_request(runtime, facts, self._inbound.path, self._random)
+        self._note(routed)
+        journal.stage(Stage.DECIDE, since)
+        if routed.respond is not None:
+            body = canned.render(routed.respond, self._inbound, journal.id)
+            await self._reply.whole(200, EVENT_STREAM if self._inbound.stream else JSON, body)
+        elif facts.route is Route.COUNT_TOKENS and not any(speaks(p.config, facts.route) for p in routed.pools):
+            await self._reply.whole(200, JSON, count_tokens(self._inbound.body))
+        else:
+            await self._relay(routed)
+
+    def _note(self, routed: Routed) -> None:
+        journal, readings = self.journal, routed.readings
+        journal.decision, journal.candidates = routed.decision, routed.candidates
+        journal.signals, journal.signal_seconds = readings.values, readings.elapsed
+        if routed.pools:
+            first, choice = routed.pools[0], routed.choice
+            journal.chosen = Chosen(first.name, first.config.model, None, choice.by, choice.propensity)
+
+    async def _relay(self, routed: Routed) -> None:
+        journal = self.journal
+        try:
+            with Watch(self._receive) as watch:
+                watch.total(max(pool.config.timeouts.total for pool in routed.pools))
+                relay = Relay(self._upstream, self._inbound, self._reply, watch, journal)
+                await relay.run(routed.pools, journal.facts.session if journal.facts else None)
+        finally:
+            if journal.usage is not None and journal.chosen is not None:
+                price = self._runtime.pools[journal.chosen.pool].config.price
+                journal.cost = journal.usage.cost(price.input, price.output)
+
+    async def _models(self) -> None:
+        if self._inbound.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("Use GET for /v1/models.")
+        await self._reply.whole(200, JSON, catalogue.render(self._runtime, self._inbound.path))
+
+    async def _read(self) -> None:
+        inbound = self._inbound
+        if inbound.route is not Route.OTHER and inbound.method != "POST":
+            raise MethodNotAllowed(f"Use POST for /v1{inbound.path}.")
+        raw = await read_body(self._receive, self._headers, self._runtime.config.server.max_body)
+        media = self._headers.get("content-type", "")
+        if inbound.route is Route.OTHER and not (raw and "json" in media):
+            self._inbound = replace(inbound, raw=raw)
+            return
+        body = parse_json(raw, self._headers)
+        check_types(inbound.route, body)
+        self._inbound = replace(inbound, raw=raw, body=body)
+        self.journal.stream = self._inbound.stream
+
+    def _answer_headers(self) -> Headers:
+        """What every answer carries; called when it starts."""
+        journal = self.journal
+        headers = [(b"x-request-id", journal.id.encode())]
+        if journal.decision is not None:
+            headers.append((b"x-pointsman-decision", journal.decision.encode()))
+            headers.append((b"x-pointsman-cache", b"bypass"))
+        if journal.chosen is not None:
+            headers.append((b"x-pointsman-model", journal.chosen.model.encode("latin-1", "replace")))
+            headers.append((b"x-pointsman-pool", journal.chosen.pool.encode()))
+        overhead = journal.overhead()
+        if journal.error_source is not None:
+            headers.append((b"x-pointsman-error-source", journal.error_source.encode()))
+        if journal.decision is not None:
+            headers.append((b"x-pointsman-overhead-ms", b"%.3f" % (overhead * 1000)))
+        if self._routed is not None and self._wants_debug():
+            skipped = [name for name in self._runtime.signals if name not in self._routed.readings.values]
+            headers += debug_headers(journal.id, self._routed, skipped, overhead)
+        return headers + self._runtime.origins.headers(self._headers.get("origin"))
+
+    def _wants_debug(self) -> bool:
+        return self._headers.get("x-pointsman-debug") == "1" and self._runtime.config.server.debug_headers
+
+
+def below_v1(path: str) -> str:
+    """`/v1/chat/completions/` and `/chat/completions` are the same."""
+    path = path.removeprefix("/v1") if path.startswith("/v1/") or path == "/v1" else path
+    return path.rstrip("/") or "/"
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else f"req_{os.urandom(12).hex()}"

@@ -1,0 +1,72 @@
+"""Why a request goes where it goes: the one form of `explain --json`, `--batch` and the debug headers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pointsman.gateway.routing import Routed
+from pointsman.signals.base import SignalValue
+
+MAX_HEADER = 8 * 1024
+"""Bytes of a debug header; clients and proxies refuse longer ones."""
+
+
+def explain_signals(routed: Routed) -> dict[str, Any]:
+    elapsed = routed.readings.elapsed
+    return {name: _signal(value, elapsed.get(name, 0.0)) for name, value in routed.readings.values.items()}
+
+
+def _signal(signal: SignalValue, seconds: float) -> dict[str, Any]:
+    form: dict[str, Any] = {"value": signal.value, "score": signal.score, "ms": round(seconds * 1000, 4)}
+    if signal.labels:
+        form["labels"] = dict(signal.labels)
+    if signal.spans:
+        form["spans"] = [
+            {"start": s.start, "end": s.end, "type": s.type, "score": s.score, "message": s.message}
+            for s in signal.spans
+        ]
+    return form
+
+
+def explain(identifier: str, routed: Routed, skipped: list[str], overhead: float) -> dict[str, Any]:
+    """`overhead` in seconds, of the whole decision."""
+    choice = routed.choice
+    return {
+        "id": identifier,
+        "decision": routed.decision,
+        "models": list(routed.candidates),
+        "cache_category": None,
+        "signals": explain_signals(routed),
+        "skipped": skipped,
+        "selection": {
+            "by": choice.by,
+            "choice": choice.pools[0] if choice.pools else None,
+            "propensity": choice.propensity,
+            "scores": dict(choice.scores),
+            "quality": {
+                pool.name: pool.config.quality["default"] for pool in routed.pools if "default" in pool.config.quality
+            },
+            "reason": choice.reason,
+        },
+        "encoder_ms": 0.0,
+        "overhead_ms": round(overhead * 1000, 4),
+    }
+
+
+def debug_headers(identifier: str, routed: Routed, skipped: list[str], overhead: float) -> list[tuple[bytes, bytes]]:
+    trace = explain(identifier, routed, skipped, overhead)
+    signals = trace.pop("signals")
+    return [
+        (b"x-pointsman-signals", _compact(signals)),
+        (b"x-pointsman-trace", _compact(trace)),
+    ]
+
+
+def _compact(form: dict[str, Any]) -> bytes:
+    """ASCII JSON; the members that do not fit are left out, so that it stays JSON."""
+    text = json.dumps(form, separators=(",", ":"))
+    while len(text) > MAX_HEADER and form:
+        form = dict(list(form.items())[:-1])
+        text = json.dumps(form, separators=(",", ":"))
+    return text.encode("ascii")

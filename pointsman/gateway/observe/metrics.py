@@ -1,0 +1,171 @@
+"""The metrics of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from pointsman.gateway.observe import names
+from pointsman.gateway.observe.families import NONE, Counter, Histogram, Vocabulary
+from pointsman.gateway.observe.gauges import PoolGauges, ReadLeases, ReadPools
+from pointsman.gateway.observe.known import Known, status_word, value_words, words
+from pointsman.gateway.observe.outcome import Attempt, Outcome, Phase
+from pointsman.signals.facts import Route
+
+NO_USAGE = frozenset({Route.OTHER, Route.COUNT_TOKENS})
+"""Routes whose answers carry no usage."""
+
+
+class Metrics:
+    """Written by the event loop's thread only; constructed once, and kept over reloads."""
+
+    def __init__(self, version: str) -> None:
+        self._vocabulary = Vocabulary(words(Known()))
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._counters: list[Counter] = []
+        self._histograms: list[Histogram] = []
+        self._gauges = PoolGauges()
+        self._log_dropped: Callable[[], Mapping[str, int]] = dict
+        self.requests, self.errors = self._counter(names.REQUESTS), self._counter(names.ERRORS)
+        self.decisions, self.disconnects = self._counter(names.DECISIONS), self._counter(names.DISCONNECTS)
+        self.duration, self.overhead = self._histogram(names.DURATION), self._histogram(names.OVERHEAD)
+        self.stage, self.ttft = self._histogram(names.STAGE), self._histogram(names.TTFT)
+        self.gap, self.signal = self._histogram(names.GAP), self._histogram(names.SIGNAL)
+        self.tokens, self.cost = self._counter(names.TOKENS), self._counter(names.COST)
+        self.unknown_usage, self.cache = self._counter(names.UNKNOWN_USAGE), self._counter(names.CACHE)
+        self.signal_values, self.selections = (
+            self._counter(names.SIGNAL_VALUES),
+            self._counter(names.SELECTIONS),
+        )
+        self.attempts, self.retries = self._counter(names.ATTEMPTS), self._counter(names.RETRIES)
+        self.reloads = self._counter(names.RELOADS)
+        self._registry.register(self._gauges)
+        self._registry.register(_Reader(lambda: _build(version)))
+        self._registry.register(_Reader(lambda: _dropped(self._log_dropped())))
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self.know(Known())
+
+    def know(self, known: Known) -> None:
+        """The names of the configuration that now serves; call it at the start and after each reload."""
+        self._vocabulary.replace(words(known))
+        for counter in self._counters:
+            counter.prune()
+        for histogram in self._histograms:
+            histogram.prune()
+        self.decisions.start(known.decisions)
+        self.reloads.start(("success", "failure"))
+        self.disconnects.start(Phase)
+        self.retries.start(("retry", "failover"))
+
+    def watch_pools(self, pools: ReadPools, leases: ReadLeases) -> None:
+        self._gauges.pools, self._gauges.leases = pools, leases
+
+    def watch_log(self, dropped: Callable[[], Mapping[str, int]]) -> None:
+        """Entries that the decision log lost, by reason."""
+        self._log_dropped = dropped
+
+    def reloaded(self, success: bool) -> None:
+        self.reloads.add(("success" if success else "failure",))
+
+    async def scrape(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition and its content type. Thousands of series are written out beside the event loop."""
+        self._gauges.read()
+        encode, content_type = choose_encoder(accept)
+        return await asyncio.to_thread(encode, self._registry), content_type
+
+    def record(self, outcome: Outcome) -> None:
+        chosen, timings = outcome.chosen, outcome.timings
+        pool, model = (chosen.pool, chosen.model) if chosen else (NONE, NONE)
+        self.requests.add((outcome.route, outcome.decision or NONE, model, status_word(outcome.status)))
+        self.duration.observe((outcome.route, pool), timings.total)
+        self.overhead.observe((), timings.overhead)
+        for stage, seconds in timings.stages.items():
+            self.stage.observe((stage,), seconds)
+        if outcome.decision:
+            self.decisions.add((outcome.decision,))
+            self.cache.add((NONE, outcome.cache))
+        if outcome.error_source:
+            self.errors.add((outcome.error_source, outcome.error_code or NONE))
+        if outcome.disconnect:
+            self.disconnects.add((outcome.disconnect,))
+        self._record_signals(outcome)
+        if chosen:
+            self.selections.add((chosen.by, outcome.candidates[0] if outcome.candidates else pool))
+            self._record_upstream(outcome, pool, model)
+
+    def _record_signals(self, outcome: Outcome) -> None:
+        for name, seconds in outcome.signal_seconds.items():
+            self.signal.observe((name,), seconds)
+        for name, value in outcome.signals.items():
+            for word in value_words(value.value):
+                self.signal_values.add((name, word))
+
+    def _record_upstream(self, outcome: Outcome, pool: str, model: str) -> None:
+        if outcome.timings.ttft is not None:
+            self.ttft.observe((pool, model), outcome.timings.ttft)
+        if outcome.events > 1:
+            gaps = outcome.events - 1
+            self.gap.observe((pool, model), outcome.gaps / gaps, gaps)
+        previous: Attempt | None = None
+        for attempt in outcome.attempts:
+            self.attempts.add((attempt.pool, attempt.endpoint, attempt.result))
+            if previous:
+                self.retries.add(("retry" if attempt.pool == previous.pool else "failover",))
+            previous = attempt
+        self._record_usage(outcome, pool, model)
+
+    def _record_usage(self, outcome: Outcome, pool: str, model: str) -> None:
+        usage = outcome.usage
+        if usage:
+            self.tokens.add((pool, model, "prompt"), usage.prompt)
+            self.tokens.add((pool, model, "completion"), usage.completion)
+            if usage.cached is not None:
+                self.tokens.add((pool, model, "cached"), usage.cached)
+        elif 200 <= outcome.status < 300 and not outcome.disconnect and outcome.route not in NO_USAGE:
+            self.unknown_usage.add((pool,))
+        if outcome.cost is not None:
+            self.cost.add((pool, model), outcome.cost)
+
+    def _counter(self, name: names.Name) -> Counter:
+        self._counters.append(Counter(name, self._vocabulary))
+        self._registry.register(self._counters[-1])
+        return self._counters[-1]
+
+    def _histogram(self, name: names.Name) -> Histogram:
+        self._histograms.append(Histogram(name, self._vocabulary))
+        self._registry.register(self._histograms[-1])
+        return self._histograms[-1]
+
+
+class _Reader(Collector):
+    def __init__(self, read: Callable[[], Metric]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._read()
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())
+
+
+def _build(version: str) -> Metric:
+    family = GaugeMetricFamily(names.BUILD.name, names.BUILD.help, labels=names.BUILD.labels)
+    family.add_metric((version, platform.python_version()), 1)
+    return family
+
+
+def _dropped(counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(names.LOG_DROPPED.name, names.LOG_DROPPED.help, labels=names.LOG_DROPPED.labels)
+    for reason, count in counts.items():
+        family.add_metric((reason,), count)
+    return family

@@ -1,0 +1,94 @@
+"""The names of all metrics, their labels, and what they mean. Names are a contract: tests freeze them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()  # seconds; histograms only
+
+
+FAST = (5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.025, 0.1, 0.5, 1.0)
+"""Work of the gateway itself: from 50 µs."""
+
+TINY = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.05)
+"""One signal: from 5 µs (a header) to the encoder's budget."""
+
+TOKEN = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.5, 1.0, 5.0)
+FIRST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
+WHOLE = (0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+def _counter(name: str, help: str, *labels: str) -> Name:
+    return Name(name, Kind.COUNTER, help, labels)
+
+
+def _gauge(name: str, help: str, *labels: str) -> Name:
+    return Name(name, Kind.GAUGE, help, labels)
+
+
+def _histogram(name: str, buckets: tuple[float, ...], help: str, *labels: str) -> Name:
+    return Name(name, Kind.HISTOGRAM, help, labels, buckets)
+
+
+REQUESTS = _counter("pointsman_requests_total", "Requests answered.", "route", "decision", "model", "status")
+ERRORS = _counter("pointsman_errors_total", "Requests that ended in an error.", "source", "code")
+DISCONNECTS = _counter("pointsman_disconnects_total", "Clients that hung up, by what they were waiting for.", "phase")
+DURATION = _histogram("pointsman_request_seconds", WHOLE, "Request received to last byte sent.", "route", "pool")
+OVERHEAD = _histogram(
+    "pointsman_overhead_seconds",
+    FAST,
+    "Time in the gateway: total without waiting for the upstream or a place.",
+)
+STAGE = _histogram("pointsman_stage_seconds", FAST, "Parts of the time in the gateway.", "stage")
+TTFT = _histogram("pointsman_ttft_seconds", FIRST, "Request received to first byte of the stream.", "pool", "model")
+GAP = _histogram(
+    "pointsman_inter_token_seconds",
+    TOKEN,
+    "Gaps between events, at each stream's mean.",
+    "pool",
+    "model",
+)
+TOKENS = _counter("pointsman_tokens_total", "Tokens as the upstream counted them.", "pool", "model", "direction")
+COST = _counter("pointsman_cost_usd_total", "Tokens times the pool's price, in USD.", "pool", "model")
+UNKNOWN_USAGE = _counter("pointsman_usage_unknown_total", "Answers for which the upstream told no usage.", "pool")
+DECISIONS = _counter("pointsman_decisions_total", "Requests that matched each decision.", "decision")
+CACHE = _counter("pointsman_cache_lookups_total", "Cache lookups.", "category", "result")
+SIGNAL = _histogram("pointsman_signal_seconds", TINY, "Time of one evaluation of a signal.", "signal")
+SIGNAL_VALUES = _counter(
+    "pointsman_signal_values_total", "Values of the signals that were evaluated.", "signal", "value"
+)
+SELECTIONS = _counter("pointsman_selections_total", "First choices of the selectors.", "by", "pool")
+ATTEMPTS = _counter(
+    "pointsman_upstream_attempts_total",
+    "Tries at an endpoint, by their end.",
+    "pool",
+    "endpoint",
+    "result",
+)
+RETRIES = _counter("pointsman_retries_total", "Further tries: in the same pool, or in the next.", "kind")
+RELOADS = _counter("pointsman_reloads_total", "Reloads of the configuration.", "result")
+LOG_DROPPED = _counter("pointsman_decision_log_dropped_total", "Decision log entries that were lost.", "reason")
+POOL_INFLIGHT = _gauge("pointsman_pool_inflight", "Requests running in the pool.", "pool")
+POOL_QUEUE = _gauge("pointsman_pool_queue", "Requests waiting, here and in the engines.", "pool")
+POOL_LOAD = _gauge("pointsman_pool_load", "Effective in-flight requests per place in the pool.", "pool")
+POOL_KV = _gauge("pointsman_pool_kv", "Highest KV-cache use of a live endpoint, 0 to 1.", "pool")
+ENDPOINT_UP = _gauge("pointsman_endpoint_up", "1 if the endpoint takes requests.", "pool", "endpoint")
+ENDPOINT_INFLIGHT = _gauge("pointsman_endpoint_inflight", "Requests running at the endpoint.", "pool", "endpoint")
+LEASES = _gauge("pointsman_leases", "Leases that are held; 0 when nothing runs.")
+BUILD = _gauge("pointsman_build_info", "Always 1.", "version", "python")
+
+ALL = tuple(value for value in globals().values() if isinstance(value, Name))

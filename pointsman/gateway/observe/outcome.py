@@ -1,0 +1,136 @@
+"""What became of one request: the one thing that the metrics and the decision log are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pointsman.signals.base import SignalValue
+from pointsman.signals.facts import Facts, Route
+
+MAX_TOKENS = 10**9
+"""An upstream that counts more tokens than this in one answer is lying."""
+
+
+class ErrorSource(StrEnum):
+    GATEWAY = "gateway"
+    UPSTREAM = "upstream"
+
+
+class Phase(StrEnum):
+    """What the client was waiting for when it hung up."""
+
+    QUEUE = "queue"  # a place in the pool
+    HEADERS = "headers"  # the upstream's first byte
+    BODY = "body"  # the rest of an answer in one piece
+    STREAM = "stream"  # more events
+
+
+class Stage(StrEnum):
+    """The parts of the gateway's own time."""
+
+    PARSE = "parse"
+    DECIDE = "decide"  # signals and rules
+    SELECT = "select"  # the order of the candidates
+    QUEUE = "queue"  # waiting for a place in the pool
+    PREPARE = "prepare"  # the upstream's body and headers
+
+
+class Result(StrEnum):
+    """How one try at an endpoint ended."""
+
+    OK = "ok"
+    CONNECT = "connect"  # no connection
+    TIMEOUT = "timeout"
+    RESET = "reset"  # the connection broke
+    INVALID = "invalid"  # an answer that is none
+    REJECTED = "rejected"  # 4xx, the client's fault
+    AUTH = "auth"  # 401 or 403, our key's fault
+    LIMITED = "limited"  # 429
+    ERROR = "error"  # 5xx
+    CANCELLED = "cancelled"  # the client left
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    pool: str
+    endpoint: str
+    result: Result
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the upstream counted them; `cached` is a part of `prompt`, None if it was not told."""
+
+    prompt: int
+    completion: int
+    cached: int | None = None
+
+    @classmethod
+    def read(cls, prompt: object, completion: object, cached: object = None) -> Usage | None:
+        """None unless both counts are plausible: usage is never invented."""
+        tokens, generated, reused = map(_count, (prompt, completion, cached))
+        if tokens is None or generated is None:
+            return None
+        return cls(tokens, generated, reused if reused is not None and reused <= tokens else None)
+
+    def cost(self, input_price: float, output_price: float) -> float:
+        """USD, from prices in USD per million tokens."""
+        return (self.prompt * input_price + self.completion * output_price) / 1e6
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
+        return value
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who answered, or was tried last. A failover changes the pool, not how it all began."""
+
+    pool: str
+    model: str  # the upstream's name of it
+    endpoint: str | None  # None if none was free or alive
+    by: str  # the selector
+    propensity: float = 1.0  # probability with which it put the first candidate first
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds. `overhead` is `total` without the waits for the upstream and for a place in the pool."""
+
+    total: float
+    overhead: float
+    upstream: float = 0.0
+    ttft: float | None = None  # request received → first byte to the client; streams only
+    stages: Mapping[Stage, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    id: str
+    route: Route
+    status: int
+    timings: Timings
+    time: float = 0.0  # Unix time of arrival
+    facts: Facts | None = None  # None if the request could not be read
+    prompt_tokens: int | None = None  # our estimate, before the upstream counts
+    tenant: str | None = None
+    stream: bool = False
+    error_source: ErrorSource | None = None
+    error_code: str | None = None
+    decision: str | None = None  # None if it did not come so far
+    candidates: tuple[str, ...] = ()  # pools, in the order in which the selector wants them tried
+    chosen: Chosen | None = None
+    cache: str = "bypass"
+    events: int = 0  # of a stream, sent to the client
+    gaps: float = 0.0  # seconds between them, in sum
+    usage: Usage | None = None
+    cost: float | None = None  # USD
+    disconnect: Phase | None = None
+    signals: Mapping[str, SignalValue] = field(default_factory=dict)  # those that were evaluated
+    signal_seconds: Mapping[str, float] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()

@@ -1,0 +1,57 @@
+"""The right to have one request running at one endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pointsman.gateway.errors import ClientDisconnected
+from pointsman.gateway.pools.endpoint import Endpoint
+from pointsman.gateway.pools.health import Result
+
+if TYPE_CHECKING:
+    from pointsman.gateway.pools.pool import Pool
+
+_LEFT = (asyncio.CancelledError, GeneratorExit, ClientDisconnected)
+
+__all__ = ["Lease", "Result", "live_leases"]
+
+
+class Lease:
+    """Given out by `Pool.lease`. A `with` block ends it whatever happens; success is said explicitly."""
+
+    __slots__ = ("_open", "_seen", "endpoint", "pool", "probe", "taken")
+
+    out: ClassVar[int] = 0  # of the whole process: pools that a reload removed still have some
+
+    def __init__(self, pool: Pool, endpoint: Endpoint, taken: float, *, probe: bool) -> None:
+        self.pool = pool
+        self.endpoint = endpoint
+        self.taken = taken
+        self.probe = probe  # its result decides about an ejected endpoint
+        self._open = True
+        self._seen = False
+        Lease.out += 1
+
+    def first_byte(self) -> None:
+        """The endpoint began a good answer (not an error that will be released as FAILED)."""
+        if self._open and not self._seen:
+            self._seen = True
+            self.pool.answered(self)
+
+    def release(self, result: Result) -> None:
+        if self._open:
+            self._open = False
+            Lease.out -= 1
+            self.pool.ended(self, result)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.release(Result.CANCELLED if isinstance(error, _LEFT) else Result.FAILED)
+
+
+def live_leases() -> int:
+    return Lease.out

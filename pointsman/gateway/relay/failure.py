@@ -1,0 +1,94 @@
+"""How an attempt fails, as the next attempt, the client, the pool and the log need to know it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Self
+
+import orjson
+
+from pointsman.gateway.errors import ClientDisconnected, RequestError, UpstreamError, UpstreamTimeout
+from pointsman.gateway.observe.outcome import ErrorSource, Result
+from pointsman.gateway.relay.journal import Journal
+from pointsman.gateway.relay.upstream import ConnectionFailed
+from pointsman.gateway.wire.reply import JSON, Headers
+from pointsman.gateway.wire.translate import Translation
+
+_AUTH = frozenset((401, 403))
+
+
+class Aborted(Exception):
+    """The answer cannot be ended properly: cut the connection, so that nobody takes it for whole."""
+
+
+class Refusal(Exception):
+    """An upstream's own error answer, kept until it is clear that nobody else will do better."""
+
+    def __init__(self, status: int, headers: Headers, body: bytes, translation: Translation | None = None) -> None:
+        super().__init__(f"the upstream answered {status}")
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.translation = translation
+
+    @classmethod
+    def of_event(cls, error: Mapping[str, Any]) -> Self:
+        """From an error object that came as a stream's event; vLLM puts the status into `code`."""
+        code = str(error.get("code"))
+        status = int(code) if re.fullmatch(r"[45]\d\d", code) else 502
+        return cls(status, JSON, orjson.dumps({"error": error}))
+
+    @property
+    def final(self) -> bool:
+        """Another endpoint would say the same: the request itself is at fault."""
+        return 400 <= self.status < 500 and self.status not in (401, 403, 408, 429)
+
+    @property
+    def is_auth(self) -> bool:
+        return self.status in _AUTH
+
+    def error_object(self) -> Mapping[str, Any] | None:
+        try:
+            body = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+        error = body.get("error") if isinstance(body, dict) else None
+        return error if isinstance(error, dict) else None
+
+    def client_body(self) -> bytes:
+        """Byte for byte where client and upstream speak the same wire."""
+        if self.translation is None:
+            return self.body
+        return orjson.dumps(self.translation.error(self.status, {"error": self.error_object() or {}}))
+
+    def as_error(self) -> UpstreamError:
+        error = self.error_object() or {}
+        message = error.get("message")
+        return UpstreamError(message if isinstance(message, str) else f"The upstream failed with status {self.status}.")
+
+
+def result_of(failure: RequestError | Refusal) -> Result:
+    match failure:
+        case Refusal(is_auth=True):
+            return Result.AUTH
+        case Refusal(status=429):
+            return Result.LIMITED
+        case Refusal(final=True):
+            return Result.REJECTED
+        case ClientDisconnected():
+            return Result.CANCELLED
+        case UpstreamTimeout():
+            return Result.TIMEOUT
+        case ConnectionFailed(connected=False):
+            return Result.CONNECT
+        case ConnectionFailed():
+            return Result.RESET
+        case Refusal():
+            return Result.ERROR
+        case _:
+            return Result.INVALID
+
+
+def record_failure(journal: Journal, error: RequestError) -> None:
+    journal.error_source, journal.error_code = ErrorSource.UPSTREAM, error.code

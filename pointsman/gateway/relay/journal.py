@@ -1,0 +1,101 @@
+"""What is known of a request while it is under way; frozen into an Outcome at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pointsman.gateway.observe.outcome import (
+    Attempt,
+    Chosen,
+    ErrorSource,
+    Outcome,
+    Phase,
+    Stage,
+    Timings,
+    Usage,
+)
+from pointsman.signals.base import SignalValue
+from pointsman.signals.facts import Facts, Route
+
+
+@dataclass(slots=True)
+class Journal:
+    """Times are `time.perf_counter()` readings, in seconds."""
+
+    id: str
+    route: Route
+    began: float = field(default_factory=time.perf_counter)
+    time: float = field(default_factory=time.time)
+    facts: Facts | None = None
+    tenant: str | None = None
+    status: int = 0
+    error_source: ErrorSource | None = None
+    error_code: str | None = None
+    decision: str | None = None
+    candidates: tuple[str, ...] = ()
+    chosen: Chosen | None = None
+    finish: str | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    disconnect: Phase | None = None
+    waiting: Phase = Phase.HEADERS  # what the client would miss if it left now
+    signals: Mapping[str, SignalValue] = field(default_factory=dict)
+    signal_seconds: Mapping[str, float] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    stages: dict[Stage, float] = field(default_factory=dict)
+    upstream: float = 0.0  # seconds in which only the upstream was waited for
+    asked_at: float | None = None  # since when it is being waited for
+    first_event: float | None = None
+    last_event: float | None = None
+    events: int = 0
+    stream: bool = False
+
+    def stage(self, stage: Stage, since: float) -> float:
+        """Book the time since `since` to `stage`; returns now."""
+        now = time.perf_counter()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - since
+        return now
+
+    def asked(self) -> None:
+        """From here on the upstream is waited for."""
+        self.asked_at = time.perf_counter()
+
+    def answered(self) -> None:
+        if self.asked_at is not None:
+            self.upstream += time.perf_counter() - self.asked_at
+            self.asked_at = None
+
+    def overhead(self) -> float:
+        """Seconds of the gateway's own; call it when the upstream is not being waited for."""
+        return max(0.0, time.perf_counter() - self.began - self.upstream - self.stages.get(Stage.QUEUE, 0.0))
+
+    def outcome(self) -> Outcome:
+        total = time.perf_counter() - self.began
+        first, last = self.first_event, self.last_event
+        ttft = first - self.began if self.stream and first is not None else None
+        gaps = last - first if first is not None and last is not None else 0.0
+        return Outcome(
+            id=self.id,
+            route=self.route,
+            status=self.status,
+            timings=Timings(total, self.overhead(), self.upstream, ttft, self.stages),
+            time=self.time,
+            facts=self.facts,
+            tenant=self.tenant,
+            stream=self.stream,
+            error_source=self.error_source,
+            error_code=self.error_code,
+            decision=self.decision,
+            candidates=self.candidates,
+            chosen=self.chosen,
+            events=self.events,
+            gaps=gaps,
+            usage=self.usage,
+            cost=self.cost,
+            disconnect=self.disconnect,
+            signals=self.signals,
+            signal_seconds=self.signal_seconds,
+            attempts=tuple(self.attempts),
+        )

@@ -1,0 +1,201 @@
+"""From an order of pools to one answer: attempts until the commit point, which is the first byte to the client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pointsman.gateway.errors import (
+    BadRequest,
+    ClientDisconnected,
+    PoolFull,
+    PoolUnavailable,
+    RequestError,
+    UpstreamAuth,
+)
+from pointsman.gateway.observe.outcome import Attempt, Phase, Stage
+from pointsman.gateway.observe.outcome import Result as Ending
+from pointsman.gateway.pools.endpoint import Endpoint
+from pointsman.gateway.pools.lease import Lease, Result
+from pointsman.gateway.pools.pool import Pool
+from pointsman.gateway.relay.failure import Aborted, Refusal, record_failure, result_of
+from pointsman.gateway.relay.journal import Journal
+from pointsman.gateway.relay.outbound import Outbound, prepare
+from pointsman.gateway.relay.stream import StreamRelay
+from pointsman.gateway.relay.upstream import Answer, Upstream, downstream_headers
+from pointsman.gateway.relay.watch import Limit, LimitReached, Watch
+from pointsman.gateway.relay.whole import relay_bytes, relay_json
+from pointsman.gateway.wire.dialect import DIALECTS
+from pointsman.gateway.wire.inbound import Inbound
+from pointsman.gateway.wire.reply import JSON, Reply
+from pointsman.signals.facts import Route
+
+_ERROR_BODY = 256 * 1024
+Failure = RequestError | Refusal
+
+
+class Relay:
+    """One request on its way."""
+
+    def __init__(self, upstream: Upstream, inbound: Inbound, reply: Reply, watch: Watch, journal: Journal) -> None:
+        self._upstream = upstream
+        self._inbound = inbound
+        self._reply = reply
+        self._watch = watch
+        self._journal = journal
+        self._client = DIALECTS[inbound.route]
+
+    async def run(self, pools: Sequence[Pool], session: str | None) -> None:
+        """Answer from the first pool that can. Raises RequestError if nothing was sent, Aborted if it must be cut."""
+        failure: Failure | None = None
+        for pool in pools:
+            try:
+                new = await self._try_pool(pool, session, queue=pool is pools[-1])
+            except (PoolFull, PoolUnavailable, BadRequest) as error:
+                new = failure or error  # what an upstream said tells more than a pool that was not tried
+            if new is None:
+                return
+            failure = new
+            if isinstance(new, Refusal) and new.final:
+                break
+        assert failure is not None
+        await self._give_up(failure)
+
+    async def _try_pool(self, pool: Pool, session: str | None, *, queue: bool) -> Failure | None:
+        """None once the client has its answer."""
+        journal = self._journal
+        since = time.perf_counter()
+        outbound = prepare(self._inbound, pool, journal.id)
+        journal.stage(Stage.PREPARE, since)
+        failure: Failure | None = None
+        tried: list[Endpoint] = []
+        while len(tried) < pool.config.retry.attempts:
+            try:
+                lease = await self._lease(pool, session, tried, queue)
+            except PoolUnavailable:
+                if failure is None:
+                    raise
+                break
+            tried.append(lease.endpoint)
+            failure = await self._attempt(lease, outbound)
+            if failure is None or (isinstance(failure, Refusal) and (failure.final or failure.is_auth)):
+                break
+        return failure
+
+    async def _lease(self, pool: Pool, session: str | None, tried: Sequence[Endpoint], queue: bool) -> Lease:
+        journal = self._journal
+        journal.waiting = Phase.QUEUE
+        since = time.perf_counter()
+        lease = pool.try_lease(session=session, exclude=tried)
+        if lease is None and not queue:
+            raise PoolFull(f"Pool {pool.name!r} is full.")
+        lease = lease or await pool.lease(session=session, exclude=tried)
+        journal.stage(Stage.QUEUE, since)
+        journal.waiting = Phase.HEADERS
+        by = journal.chosen
+        assert by is not None
+        journal.chosen = replace(by, pool=pool.name, model=pool.config.model, endpoint=lease.endpoint.name)
+        return lease
+
+    async def _attempt(self, lease: Lease, outbound: Outbound) -> Failure | None:
+        """One try at one endpoint; the failure if the client has not been sent anything."""
+        began = time.perf_counter()
+        ending, result = Ending.CANCELLED, Result.CANCELLED
+        failure: Failure | None = None
+        try:
+            with self._watch.guard():
+                whole = await self._exchange(lease, outbound)
+            ending, result = (Ending.OK, Result.OK) if whole else (Ending.RESET, Result.FAILED)
+        except (RequestError, Refusal) as error:
+            failure = error
+            ending = result_of(error)
+            result = _RESULTS.get(ending, Result.FAILED)
+            if self._reply.started or _is_final(error):
+                raise
+        except Aborted:
+            ending, result = Ending.RESET, Result.FAILED
+            raise
+        finally:
+            lease.release(result)
+            self._journal.attempts.append(
+                Attempt(lease.pool.name, lease.endpoint.name, ending, time.perf_counter() - began)
+            )
+        return failure
+
+    async def _exchange(self, lease: Lease, outbound: Outbound) -> bool:
+        """Send, receive, and pass on; whether the answer came whole."""
+        timeouts = lease.pool.config.timeouts
+        if self._inbound.stream:
+            self._watch.limit(Limit.FIRST_TOKEN, timeouts.first_token)
+        self._journal.asked()
+        try:
+            answer = await self._upstream.open(
+                outbound.method, lease.endpoint.url, outbound.path, outbound.headers, outbound.body, timeouts.connect
+            )
+            try:
+                whole = await self._pass_on(answer, outbound, lease)
+                if whole:
+                    lease.release(Result.OK)  # the client has everything; the rest is tidying up
+                    await answer.drain()
+                return whole
+            finally:
+                answer.close()
+        finally:
+            self._journal.answered()
+
+    async def _pass_on(self, answer: Answer, outbound: Outbound, lease: Lease) -> bool:
+        lease.first_byte()
+        if answer.status >= 300:
+            raise await _refusal(answer, outbound)
+        if self._inbound.route is Route.OTHER:
+            await relay_bytes(answer, self._reply, self._watch, self._journal)
+            return True
+        if self._inbound.stream:
+            stream = StreamRelay(self._inbound, outbound, self._client, self._reply, self._watch, self._journal)
+            return await stream.run(answer, lease.pool.config.timeouts)
+        await relay_json(answer, outbound, self._reply, self._watch, self._journal)
+        return True
+
+    async def _give_up(self, failure: Failure) -> None:
+        """Nobody could answer: the last failure, in the client's wire."""
+        if isinstance(failure, RequestError):
+            raise failure
+        if failure.is_auth:
+            pool = self._journal.chosen.pool if self._journal.chosen else ""
+            raise UpstreamAuth(
+                f"The upstream of pool {pool!r} does not accept the gateway's credentials. "
+                "Whoever runs the gateway must check that pool's `api_key`."
+            )
+        if not failure.final and failure.error_object() is None:
+            raise failure.as_error()
+        record_failure(self._journal, failure.as_error())
+        headers = (
+            [h for h in failure.headers if h[0] != b"content-type"] + JSON if failure.translation else failure.headers
+        )
+        if failure.status >= 500:
+            headers = [*headers, (b"x-should-retry", b"false")]  # we have tried everything; see wire point 5
+        self._watch.settle()
+        await self._reply.whole(failure.status, headers, failure.client_body())
+
+
+async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
+    body, _ = await answer.read_up_to(_ERROR_BODY)
+    if answer.status < 400:
+        return Refusal(502, JSON, b"")  # a redirect is none of a client's business
+    return Refusal(answer.status, downstream_headers(answer.headers.items()), body, outbound.translation)
+
+
+def _is_final(error: RequestError | Refusal) -> bool:
+    """No other attempt may follow: the client is gone, or its time is up."""
+    return isinstance(error, ClientDisconnected) or (isinstance(error, LimitReached) and error.limit is Limit.TOTAL)
+
+
+# What a pool's health learns from an ending; the rest counts as a failure of the endpoint.
+_RESULTS = {
+    Ending.OK: Result.OK,
+    Ending.REJECTED: Result.OK,
+    Ending.AUTH: Result.OK,
+    Ending.LIMITED: Result.OK,
+    Ending.CANCELLED: Result.CANCELLED,
+}

@@ -1,0 +1,82 @@
+"""Where a request goes: signals, decision, order of pools. The same for traffic and for `explain`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from pointsman.gateway.errors import NoRoute, PoolUnavailable
+from pointsman.gateway.pools.pool import Pool
+from pointsman.gateway.runtime import Runtime
+from pointsman.policies.types import EXPLICIT, Choice, Respond
+from pointsman.signals.facts import Facts, Route
+from pointsman.signals.readings import Readings
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    decision: str
+    choice: Choice
+    pools: tuple[Pool, ...]  # in the order in which they are tried
+    candidates: tuple[str, ...]  # as the decision lists them
+    readings: Readings
+    respond: Respond | None = None
+
+
+def route_request(
+    runtime: Runtime,
+    facts: Facts,
+    path: str,
+    random: Random | None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Routed:
+    """`path` is below /v1; without `random` the choice is greedy. ModelNotFound, NotFound or NoRoute if none."""
+    readings = Readings(runtime.signals, facts, clock)
+    if facts.route is Route.OTHER:
+        return _explicit(runtime, facts, readings, _taking(runtime, facts, path))
+    if not runtime.is_alias(facts.model):
+        assert facts.model is not None
+        return _explicit(runtime, facts, readings, runtime.named(facts.model))
+    decision = runtime.policy.decide(readings, facts.pools).decision
+    if decision is None:
+        raise NoRoute(
+            "No decision of the gateway's policy matches this request. "
+            "Add a last decision with `when: true`, or name one of the models of GET /v1/models."
+        )
+    if decision.respond is not None:
+        return Routed(decision.name, Choice((), "respond"), (), (), readings, decision.respond)
+    selector = decision.selector
+    assert selector is not None
+    choice = selector.greedy(facts.pools) if random is None else selector.choose(facts.pools, random)
+    pools = tuple(runtime.pools[name] for name in choice.pools)
+    return Routed(decision.name, choice, pools, decision.models, readings)
+
+
+def _explicit(runtime: Runtime, facts: Facts, readings: Readings, pools: tuple[Pool, ...]) -> Routed:
+    """The request names its pools; only the policy's guards are asked."""
+    guard = runtime.guards.decide(readings, facts.pools).decision
+    if guard is not None:
+        return Routed(guard.name, Choice((), "respond"), (), (), readings, guard.respond)
+    if len(pools) > 1:
+        pools = tuple(sorted(pools, key=_load))
+    names = tuple(pool.name for pool in pools)
+    return Routed(EXPLICIT, Choice(names, EXPLICIT, reason="the request names it"), pools, names, readings)
+
+
+def _load(pool: Pool) -> tuple[bool, float]:
+    state = pool.snapshot()
+    return not state.healthy, state.load or 0.0
+
+
+def _taking(runtime: Runtime, facts: Facts, path: str) -> tuple[Pool, ...]:
+    """The pools that list a pass-through path, narrowed to those that the request names."""
+    listed = runtime.listing(path)
+    if runtime.is_alias(facts.model):
+        return listed
+    assert facts.model is not None
+    chosen = tuple(pool for pool in runtime.named(facts.model) if pool in listed)
+    if not chosen:
+        raise PoolUnavailable(f"None of the pools of {facts.model!r} lists this path in its `paths`.")
+    return chosen

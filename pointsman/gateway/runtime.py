@@ -1,0 +1,66 @@
+"""Everything that one version of the configuration means. A reload builds a new one and swaps it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman.gateway.access.keys import KeyRing
+from pointsman.gateway.access.origin import Origins
+from pointsman.gateway.errors import ModelNotFound, NotFound
+from pointsman.gateway.pools.pool import Pool
+from pointsman.gateway.schema import Config
+from pointsman.policies.decide import Policy
+from pointsman.policies.nearest import did_you_mean
+from pointsman.signals.base import Signal
+from pointsman.signals.facts import PoolLoad
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    config: Config
+    signals: Mapping[str, Signal[Any]]
+    policy: Policy
+    guards: Policy  # the decisions that respond; they hold for requests that name a pool, too
+    pools: Mapping[str, Pool]
+    models: Mapping[str, tuple[Pool, ...]]  # by pool name and by model name
+    keys: KeyRing | None
+    admin: KeyRing | None
+    origins: Origins
+
+    def load(self, pool: str) -> PoolLoad:
+        return self.pools[pool].snapshot()
+
+    def is_alias(self, model: str | None) -> bool:
+        return model is None or model in self.config.aliases
+
+    def named(self, model: str) -> tuple[Pool, ...]:
+        """The pools that serve what the request names."""
+        pools = self.models.get(model)
+        if pools is None:
+            hint = did_you_mean(model, [*self.models, *self.config.aliases])
+            raise ModelNotFound(
+                f"The model {model[:128]!r} does not exist here{hint}. GET /v1/models lists what does.", param="model"
+            )
+        return pools
+
+    def listing(self, path: str) -> tuple[Pool, ...]:
+        """The pools that take a path (below /v1) that is passed through by bytes."""
+        full = f"/v1{path}"
+        pools = tuple(
+            pool
+            for pool in self.pools.values()
+            if any(full == p or full.startswith(p.rstrip("/") + "/") for p in pool.config.paths)
+        )
+        if not pools:
+            raise NotFound(f"No pool takes {full[:128]}. List it in the `paths` of a pool that does.")
+        return pools
+
+
+def model_names(pools: Mapping[str, Pool]) -> dict[str, tuple[Pool, ...]]:
+    """A pool's name wins over an equal model name."""
+    names: dict[str, tuple[Pool, ...]] = {}
+    for pool in pools.values():
+        names[pool.config.model] = (*names.get(pool.config.model, ()), pool)
+    return names | {name: (pool,) for name, pool in pools.items()}

@@ -1,0 +1,137 @@
+"""A request as it came in: its bytes, parsed once."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pointsman.gateway.errors import (
+    BadRequest,
+    ClientDisconnected,
+    InvalidJSON,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from pointsman.signals.facts import Route
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+ROUTES: Mapping[str, Route] = {f"/{route.value}": route for route in Route if route is not Route.OTHER}
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """`path` is below `/v1` and starts with a slash; header names are in lower case, the last of equals wins."""
+
+    route: Route
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[str, str]
+    raw: bytes = b""
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> bool:
+        return self.body.get("stream") is True
+
+    @property
+    def model(self) -> str | None:
+        model = self.body.get("model")
+        return model if isinstance(model, str) else None
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    if message["type"] != "http.disconnect" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        return _decoded(body, headers, limit)
+    chunks, size = [], 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected("The client left while it was sending its request.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body"):
+            return _decoded(b"".join(chunks), headers, limit)
+        message = await receive()
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The request body is larger than {limit} bytes. Send less, or raise `server.max_body` in the gateway's file."
+    )
+
+
+def _decoded(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("identity", ""):
+        return body
+    if encoding != "gzip":
+        raise UnsupportedMediaType(f"Content-Encoding {encoding!r} is not supported. Send the body as it is, or gzip.")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error:
+        raise BadRequest("The body is not valid gzip although Content-Encoding says so.") from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not inflater.eof:
+        raise BadRequest("The gzip body ends too early. Send it whole.")
+    return plain
+
+
+def parse_json(raw: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """The body's object. Duplicate keys: the last counts, as in most parsers."""
+    media = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        raise UnsupportedMediaType(f"Content-Type {media!r} is not supported here. Send application/json.")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJSON(_json_advice(raw, error)) from None
+    if not isinstance(body, dict):
+        raise BadRequest("The request body must be a JSON object.")
+    return body
+
+
+def _json_advice(raw: bytes, error: orjson.JSONDecodeError) -> str:
+    if not raw.strip():
+        return "The request body is empty. Send a JSON object."
+    if "depth" in error.msg or "recursion" in error.msg:
+        return "The request body is nested too deeply. Flatten it."
+    return f"The request body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}."
+
+
+def check_types(route: Route, body: Mapping[str, Any]) -> None:
+    """What routing itself relies on; everything else is for the upstream to judge."""
+    if not isinstance(body.get("model", ""), str | None):
+        raise BadRequest("`model` must be a string, or absent to let the gateway choose.", param="model")
+    if not isinstance(body.get("stream"), bool | None):
+        raise BadRequest("`stream` must be true or false.", param="stream")
+    if route in (Route.CHAT, Route.MESSAGES, Route.COUNT_TOKENS):
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
+            raise BadRequest("`messages` must be a list of message objects.", param="messages")
+    elif route is Route.EMBEDDINGS and "input" not in body:
+        raise BadRequest("`input` is missing: a string, a list of strings, or token ids.", param="input")
+    elif route is Route.COMPLETIONS and "prompt" not in body:
+        raise BadRequest("`prompt` is missing: a string, a list of strings, or token ids.", param="prompt")

@@ -1,0 +1,132 @@
+"""The only changes that a body sees on its way upstream: `model` and `stream_options`, byte by byte.
+
+Everything else keeps its bytes: key order, big integers, float spelling, duplicate and unknown keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRUCTURE = re.compile(_STRING + rb"|[{}\[\],:]", re.DOTALL)
+_SCALAR = re.compile(rb"[^\s,}\]]+")
+_SPACE = re.compile(rb"\s*")
+
+
+@lru_cache(maxsize=64)
+def _key_pattern(key: bytes) -> re.Pattern[bytes]:
+    # The lookbehind leaves out quotes that are escaped, so a match is always a key, at some depth.
+    return re.compile(rb'(?<!\\)"' + re.escape(key) + rb'"\s*:\s*')
+
+
+def _single_key(body: bytes, key: bytes) -> int | None:
+    """Where the value of the only key of this name starts; None if that is not plain to see."""
+    matches = _key_pattern(key).finditer(body)
+    first = next(matches, None)
+    if first is None or next(matches, None) is not None or rb"\u00" in body:
+        return None  # absent, nested as well, or spelled with escapes: look properly
+    return first.end()
+
+
+def _value_end(body: bytes, start: int) -> int:
+    opening = body[start : start + 1]
+    if opening not in (b"{", b"[", b'"'):
+        scalar = _SCALAR.match(body, start)
+        assert scalar is not None
+        return scalar.end()
+    depth = 0
+    for token in _STRUCTURE.finditer(body, start):
+        text = token[0]
+        if text in (b"{", b"["):
+            depth += 1
+        elif text in (b"}", b"]"):
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    raise ValueError("unbalanced JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where one member of the top-level object stands: `body[key_start:end]` is `"key": value`."""
+
+    key: str
+    key_start: int
+    start: int
+    end: int
+
+
+def top_level_members(body: bytes) -> Iterator[Member]:
+    """The members of the object `body`, which must be valid JSON."""
+    depth, key, key_start, start = 0, "", 0, -1
+    for token in _STRUCTURE.finditer(body):
+        text, at = token[0], token.start()
+        if text in (b"{", b"["):
+            depth += 1
+        elif text in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and text == b":":
+            start = _SPACE.match(body, token.end()).end()  # type: ignore[union-attr]  # matches the empty string
+        elif depth == 1 and text != b"," and start < 0:
+            key, key_start = orjson.loads(text), at
+        if start >= 0 and ((depth == 1 and text == b",") or depth == 0):
+            yield Member(key, key_start, start, _strip_end(body, start, at))
+            start = -1
+
+
+def _strip_end(body: bytes, start: int, end: int) -> int:
+    while end > start and body[end - 1] in b" \t\r\n":
+        end -= 1
+    return end
+
+
+def set_members(body: bytes, parsed: Mapping[str, Any], members: Mapping[str, Any]) -> bytes:
+    """`body` with these top-level members replaced in place, or appended at the end if absent.
+
+    `parsed` is what `body` parses to; it saves a scan in the common case of one plain key."""
+    missing = {key: value for key, value in members.items() if key not in parsed}
+    spans: list[tuple[int, int, bytes]] = []
+    slow: dict[str, bytes] = {}
+    for key, value in members.items():
+        if key in missing or parsed[key] == value:
+            continue
+        encoded = orjson.dumps(value)
+        start = _single_key(body, key.encode())
+        if start is None:
+            slow[key] = encoded
+        else:
+            spans.append((start, _value_end(body, start), encoded))
+    if slow:
+        spans += [(m.start, m.end, slow[m.key]) for m in top_level_members(body) if m.key in slow]
+    for start, end, encoded in sorted(spans, reverse=True):
+        body = body[:start] + encoded + body[end:]
+    return _append(body, missing) if missing else body
+
+
+def _append(body: bytes, members: Mapping[str, Any]) -> bytes:
+    end = body.rindex(b"}")
+    empty = body[:end].rstrip().endswith(b"{")
+    addition = orjson.dumps(dict(members))[1:-1]
+    return body[:end] + (b"" if empty else b",") + addition + body[end:]
+
+
+def drop_member(body: bytes, key: str) -> bytes:
+    """`body` without its top-level members called `key`, and without the commas that joined them."""
+    members = list(top_level_members(body))
+    for index in range(len(members) - 1, -1, -1):
+        member = members[index]
+        if member.key != key:
+            continue
+        if index > 0:
+            body = body[: members[index - 1].end] + body[member.end :]
+        elif len(members) > 1:
+            body = body[: member.key_start] + body[members[1].key_start :]
+        else:
+            body = body[: member.key_start] + body[member.end :]
+        members = list(top_level_members(body))
+    return body

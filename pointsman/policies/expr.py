@@ -1,0 +1,248 @@
+"""`when:` expressions: their tree, and the parser from text to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from math import isfinite
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
+
+from pointsman.policies.hints import explain
+
+KEYWORDS: Final = frozenset({"and", "or", "not", "true", "false", "pool"})
+"""Names that no signal can have, because an expression reads them differently."""
+
+MAX_LENGTH: Final = 65536
+MAX_NAME: Final = 128
+MAX_NESTING: Final = 100
+"""Entries on the parser's stack: a parenthesis or `not` takes one, a started `and` or `or` two."""
+
+Operator: TypeAlias = Literal["<", "<=", ">", ">=", "==", "!="]
+
+_TOO_DEEP: Final = "nested too deeply; remove needless parentheses, or write several decisions"
+
+_MIRRORED: Final[dict[str, Operator]] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+# Keywords end where a name would go on: the lexer tries only what the parser can take next, and would
+# otherwise read `a android` as `a and roid`.
+_GRAMMAR: Final = r"""
+?start: disjunction
+?disjunction: conjunction (_OR conjunction)*
+?conjunction: negation (_AND negation)*
+?negation: NOT negation -> negate
+         | atom
+?atom: "(" disjunction ")"
+     | reference
+     | reference COMPARE NUMBER -> compare
+     | NUMBER COMPARE reference -> compare_mirrored
+     | TRUE -> constant
+     | FALSE -> constant
+reference: NAME ("." PART)*
+
+_OR.2: /or(?![\w-])/
+_AND.2: /and(?![\w-])/
+NOT.2: /not(?![\w-])/
+TRUE.2: /true(?![\w-])/
+FALSE.2: /false(?![\w-])/
+COMPARE: /<=|>=|==|!=|<|>/
+NUMBER.1: /-?\d+(\.\d+)?([eE][+-]?\d+)?(?![\w.])/
+NAME.1: /(?!(and|or|not|true|false)(?![\w-]))[^\W\d][\w-]*/
+PART: /\w[\w-]*/
+%ignore /\s+/
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the text of an expression, both from 1, in characters."""
+
+    line: int = 1
+    column: int = 1
+
+
+class ExprError(ValueError):
+    """An expression that cannot be used. The message says what to write instead."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message)
+        self.message, self.line, self.column = message, place.line, place.column
+
+    def __str__(self) -> str:
+        line = f"line {self.line}, " if self.line > 1 else ""
+        return f"{line}column {self.column}: {self.message}"
+
+
+_START: Final = Place()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    place: Place = field(default=_START, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Node):
+    value: bool
+
+    def __str__(self) -> str:
+        return str(self.value).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRef(Node):
+    name: str
+    label: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.label is None else f"{self.name}.{self.label}"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRef(Node):
+    pool: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"pool.{self.pool}.{self.field}"
+
+
+Reference: TypeAlias = SignalRef | PoolRef
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Node):
+    """The reference always stands left: `8000 < size` is read as `size > 8000`."""
+
+    reference: Reference
+    operator: Operator
+    number: float
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.operator} {repr(self.number).removesuffix('.0')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    operand: Expr
+
+    def __str__(self) -> str:
+        return f"not {_grouped(self.operand, And, Or)}"
+
+
+@dataclass(frozen=True, slots=True)
+class And(Node):
+    operands: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(_grouped(o, And, Or) for o in self.operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Node):
+    operands: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return " or ".join(_grouped(o, Or) for o in self.operands)
+
+
+Expr: TypeAlias = Constant | SignalRef | PoolRef | Compare | Not | And | Or
+
+
+def _grouped(expr: Expr, *kinds: type) -> str:
+    return f"({expr})" if isinstance(expr, kinds) else str(expr)
+
+
+def references(expr: Expr) -> Iterator[Reference]:
+    """Every reference, from left to right, as often as it is written."""
+    match expr:
+        case SignalRef() | PoolRef():
+            yield expr
+        case Compare():
+            yield expr.reference
+        case Not():
+            yield from references(expr.operand)
+        case And() | Or():
+            for operand in expr.operands:
+                yield from references(operand)
+
+
+def parse(text: str) -> Expr:
+    """`ExprError` if the text is no expression."""
+    if len(text) > MAX_LENGTH:
+        raise ExprError(f"the expression has {len(text)} characters; at most {MAX_LENGTH} are read", _START)
+    run: Any = _parser().parse_interactive(text)
+    try:
+        for token in run.iter_parse():
+            if len(run.parser_state.value_stack) > MAX_NESTING:
+                raise ExprError(_TOO_DEEP, _token_place(token))
+        return cast(Expr, run.feed_eof())
+    except UnexpectedInput as error:
+        message, at = explain(text, _failure(error, text), run.accepts())
+        raise ExprError(message, _place(text, at)) from None
+
+
+def _failure(error: UnexpectedInput, text: str) -> int:
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        return len(text.rstrip())
+    return error.pos_in_stream or 0
+
+
+def _place(text: str, at: int) -> Place:
+    return Place(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+
+
+def _token_place(token: Token) -> Place:
+    return Place(token.line or 1, token.column or 1)
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr", transformer=_Builder())
+
+
+@v_args(inline=True)
+class _Builder(Transformer[Token, Any]):
+    def disjunction(self, *operands: Expr) -> Expr:
+        return Or(operands, place=operands[0].place)
+
+    def conjunction(self, *operands: Expr) -> Expr:
+        return And(operands, place=operands[0].place)
+
+    def negate(self, token: Token, operand: Expr) -> Expr:
+        return Not(operand, place=_token_place(token))
+
+    def constant(self, word: Token) -> Expr:
+        return Constant(word == "true", place=_token_place(word))
+
+    def reference(self, name: Token, *parts: Token) -> Reference:
+        place = _token_place(name)
+        if max(map(len, (name, *parts))) > MAX_NAME:
+            raise ExprError(f"a name or label is at most {MAX_NAME} characters long", place)
+        if name == "pool":
+            return _pool_reference(parts, place)
+        if len(parts) > 1:
+            raise ExprError(f"`{name}.{parts[0]}.{parts[1]}` has too many parts; write `signal.label`", place)
+        return SignalRef(str(name), str(parts[0]) if parts else None, place=place)
+
+    def compare(self, reference: Reference, operator: Token, number: Token) -> Expr:
+        return Compare(reference, cast(Operator, str(operator)), _number(number), place=reference.place)
+
+    def compare_mirrored(self, number: Token, operator: Token, reference: Reference) -> Expr:
+        return Compare(reference, _MIRRORED[operator], _number(number), place=reference.place)
+
+
+def _pool_reference(parts: tuple[Token, ...], place: Place) -> PoolRef:
+    if len(parts) != 2:
+        name = parts[0] if parts else "NAME"
+        raise ExprError(f"a pool's state has three parts; write `pool.{name}.load` or another field", place)
+    return PoolRef(str(parts[0]), str(parts[1]), place=place)
+
+
+def _number(token: Token) -> float:
+    number = float(token)
+    if not isfinite(number):
+        raise ExprError(f"{token[:20]} is too large a number", _token_place(token))
+    return number

@@ -1,0 +1,35 @@
+"""Every selector. A new one is a file in this directory and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import Field
+
+from pointsman.policies.select.base import SelectOptions, Selector
+from pointsman.policies.select.round_robin import RoundRobin
+from pointsman.policies.select.static import Static, StaticOptions
+from pointsman.policies.select.weighted import Weighted
+
+__all__ = ["SELECTORS", "SelectConfig", "StaticOptions", "build"]
+
+SELECTORS: Mapping[str, type[Selector[Any]]] = {
+    "static": Static,
+    "weighted": Weighted,
+    "round_robin": RoundRobin,
+}
+
+if TYPE_CHECKING:
+    SelectConfig: TypeAlias = SelectOptions
+else:
+    _ALL = reduce(or_, (selector.Options for selector in SELECTORS.values()))
+    SelectConfig = Annotated[_ALL, Field(discriminator="by")]
+    """A decision's `select:`."""
+
+
+def build(options: SelectOptions, models: Sequence[str]) -> Selector[Any]:
+    """`ValueError` with the fix if the options do not fit the models."""
+    return SELECTORS[options.by](options, models)

@@ -1,0 +1,86 @@
+"""`type: keyword`: words and phrases that occur in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from operator import itemgetter
+from typing import Literal, Self
+
+from ahocorasick import Automaton
+from pydantic import Field, model_validator
+
+from pointsman.signals.base import Shape, Signal, SignalValue
+from pointsman.signals.facts import Facts
+from pointsman.signals.options import Text, TextOptions
+from pointsman.signals.text import cased_tokens, tokens
+from pointsman.signals.typos import Vocabulary
+
+_INDEX = itemgetter(1)
+_MAX_CORRECTED = 20_000  # different words of one text that are compared with the keywords' spelling
+
+
+class KeywordOptions(TextOptions):
+    type: Literal["keyword"]
+    any: tuple[Text, ...] = ()
+    all: tuple[Text, ...] = ()
+    none: tuple[Text, ...] = ()
+    case: bool = False
+    typos: int = Field(0, ge=0, le=2)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.any or self.all or self.none):
+            raise ValueError("a keyword signal needs words: give it a list `any`, `all` or `none`")
+        return self
+
+
+class Keyword(Signal[KeywordOptions]):
+    Options = KeywordOptions
+
+    def __init__(self, name: str, options: KeywordOptions) -> None:
+        super().__init__(name, options)
+        self._tokens = cased_tokens if options.case else tokens
+        self._any, self._all, self._none = map(self._phrases, (options.any, options.all, options.none))
+        self._wanted = self._any | self._all
+        self._automaton = Automaton()
+        for phrase in self._wanted | self._none:
+            self._automaton.add_word(phrase, phrase)
+        self._automaton.make_automaton()
+        self._vocabulary = self._spelling() if options.typos else None
+
+    def _phrases(self, phrases: Iterable[str]) -> frozenset[str]:
+        found = {phrase: self._tokens(phrase) for phrase in phrases}
+        for phrase, form in found.items():
+            if form.isspace():
+                raise ValueError(f"the keyword {phrase!r} has no visible character; remove it")
+        return frozenset(found.values())
+
+    def _spelling(self) -> Vocabulary:
+        words = sorted({word for phrase in self._wanted | self._none for word in phrase.split()})
+        return Vocabulary(words, self.options.typos)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape.BOOL
+
+    def evaluate(self, facts: Facts) -> SignalValue:
+        text = facts.derive(self._tokens, self.options.scope)
+        if self._vocabulary is not None:
+            text = _corrected(text, self._vocabulary)
+        found = set(map(_INDEX, self._automaton.iter(text)))
+        share = len(found & self._wanted) / len(self._wanted) if self._wanted else 1.0
+        if found & self._none:
+            return SignalValue(False, 0.0)
+        return SignalValue((not self._any or not found.isdisjoint(self._any)) and found >= self._all, share)
+
+
+def _corrected(text: str, vocabulary: Vocabulary) -> str:
+    """The text's tokens, with each misspelt keyword as it is meant."""
+    words = text.split(" ")
+    meant = {}
+    for word in islice(dict.fromkeys(words), _MAX_CORRECTED):
+        near = vocabulary.nearest(word)
+        if near is not None and near != word:
+            meant[word] = near
+    return " ".join([meant.get(word, word) for word in words]) if meant else text

@@ -1,0 +1,53 @@
+"""Every signal. A new one is a file in this directory and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import Field
+
+from pointsman.signals.base import Signal, SignalOptions
+from pointsman.signals.context import Context
+from pointsman.signals.conversation import Conversation
+from pointsman.signals.header import Header
+from pointsman.signals.keyword import Keyword
+from pointsman.signals.language import Language
+from pointsman.signals.parts import Parts
+from pointsman.signals.regex import Regex
+from pointsman.signals.role import Role
+from pointsman.signals.schedule import Schedule
+from pointsman.signals.structure import Structure
+from pointsman.signals.tenant import Tenant
+from pointsman.signals.tools_offered import ToolsOffered
+
+__all__ = ["SIGNALS", "SignalConfig", "build"]
+
+SIGNALS: Mapping[str, type[Signal[Any]]] = {
+    "context": Context,
+    "conversation": Conversation,
+    "header": Header,
+    "keyword": Keyword,
+    "language": Language,
+    "parts": Parts,
+    "regex": Regex,
+    "role": Role,
+    "schedule": Schedule,
+    "structure": Structure,
+    "tenant": Tenant,
+    "tools_offered": ToolsOffered,
+}
+
+if TYPE_CHECKING:
+    SignalConfig: TypeAlias = SignalOptions
+else:
+    _ALL = reduce(or_, (signal.Options for signal in SIGNALS.values()))
+    SignalConfig = Annotated[_ALL, Field(discriminator="type")]
+    """An entry of `signals:`."""
+
+
+def build(name: str, options: SignalOptions) -> Signal[Any]:
+    """`ValueError` with the fix if the options cannot be used."""
+    return SIGNALS[options.type](name, options)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from pointsman.gateway.observe.entry import MAX_TEXT, MAX_VALUE, encode
+from pointsman.gateway.observe.outcome import ErrorSource, Outcome
+from pointsman.signals.base import SignalValue, Span
+from pointsman.signals.facts import Facts, Message, Route
+
+MakeOutcome = Callable[..., Outcome]
+PAGE = Path(__file__).parents[3] / "docs" / "decision-log.md"
+
+
+def entry(outcome: Outcome, text: bool = False) -> dict[str, Any]:
+    line = encode(outcome, text)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"}\n")
+    parsed = orjson.loads(line)
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def test_an_entry(make_outcome: MakeOutcome) -> None:
+    assert entry(make_outcome()) == {
+        "v": 1,
+        "time": "2023-11-14T22:13:20.250000Z",
+        "id": "req-1",
+        "route": "chat/completions",
+        "stream": True,
+        "tenant": "team-a",
+        "status": 200,
+        "error": None,
+        "disconnect": None,
+        "decision": "hard-math",
+        "facts": {
+            "model": "auto",
+            "bytes": 321,
+            "messages": 2,
+            "tools": 1,
+            "choices": 1,
+            "max_tokens": 64,
+            "prompt_tokens": 9,
+        },
+        "signals": {
+            "urgent": {"value": True, "score": 1.0, "ms": 0.01},
+            "zh": {"value": False, "score": 0.0, "ms": None},
+            "late": {"value": None, "score": None, "ms": None},
+            "size": {"value": 9, "score": None, "ms": None},
+            "domain": {"value": "math", "score": 0.9, "ms": 2.0, "labels": {"math": 0.9}},
+        },
+        "candidates": ["small", "large"],
+        "choice": {"pool": "large", "model": "Qwen-72B", "endpoint": "a", "by": "static", "propensity": 1.0},
+        "attempts": [
+            {"pool": "small", "endpoint": "a", "result": "connect", "ms": 10.0},
+            {"pool": "small", "endpoint": "b", "result": "timeout", "ms": 200.0},
+            {"pool": "large", "endpoint": "a", "result": "ok", "ms": 1200.0},
+        ],
+        "cache": "bypass",
+        "timings": {
+            "total_ms": 1500.0,
+            "overhead_ms": 0.2,
+            "upstream_ms": 1499.8,
+            "ttft_ms": 300.0,
+            "stages_ms": {"decide": 0.04},
+        },
+        "events": 5,
+        "gap_ms": 20.0,
+        "usage": {"prompt": 10, "completion": 20, "cached": 4},
+        "cost_usd": 0.000027,
+    }
+
+
+def test_a_request_that_could_not_be_read_has_the_same_keys(make_outcome: MakeOutcome) -> None:
+    outcome = make_outcome(
+        status=400,
+        facts=None,
+        decision=None,
+        chosen=None,
+        candidates=(),
+        usage=None,
+        cost=None,
+        attempts=(),
+        signals={},
+        events=0,
+        error_source=ErrorSource.GATEWAY,
+        error_code="invalid_json",
+    )
+    found = entry(outcome)
+    assert list(found) == list(entry(make_outcome()))
+    assert found["error"] == {"source": "gateway", "code": "invalid_json"}
+    assert [k for k, v in found.items() if v is None] == [
+        "disconnect", "decision", "facts", "choice", "gap_ms", "usage", "cost_usd",
+    ]  # fmt: skip
+    assert entry(outcome, text=True)["messages"] == []
+
+
+def test_text_is_there_only_if_asked_for(make_outcome: MakeOutcome) -> None:
+    assert b"Prove" not in encode(make_outcome(), text=False)
+    assert entry(make_outcome(), text=True)["messages"] == [
+        {"role": "system", "text": "Be brief."},
+        {"role": "user", "text": "Prove it. 证明"},
+    ]
+
+
+def test_headers_are_never_there(make_outcome: MakeOutcome) -> None:
+    assert b"sk-client-secret" not in encode(make_outcome(), text=True)
+
+
+def test_long_text_is_cut_from_the_front(make_outcome: MakeOutcome) -> None:
+    messages = [
+        Message("user", "first"),
+        Message("assistant", "a" * (MAX_TEXT - 10)),
+        Message("user", "b" * 10),
+    ]
+    kept = entry(make_outcome(facts=Facts(Route.CHAT, read_messages=lambda: messages)), text=True)["messages"]
+    assert [m["role"] for m in kept] == ["assistant", "user"]
+    assert sum(len(m["text"]) for m in kept) == MAX_TEXT
+    huge = [Message("user", "c" * (MAX_TEXT * 2))]
+    assert len(encode(make_outcome(facts=Facts(Route.CHAT, read_messages=lambda: huge)), text=True)) < MAX_TEXT + 2000
+
+
+def test_what_clients_write_is_bounded(make_outcome: MakeOutcome) -> None:
+    facts = Facts(Route.CHAT, model="m" * 10_000)
+    found = entry(make_outcome(facts=facts, signals={"header": SignalValue("h" * 10_000)}))
+    assert len(found["facts"]["model"]) == len(found["signals"]["header"]["value"]) == MAX_VALUE
+
+
+def test_spans_say_where_and_not_what(make_outcome: MakeOutcome) -> None:
+    found = entry(make_outcome(signals={"pii": SignalValue(True, 0.9, spans=(Span(3, 9, "EMAIL", 0.9, 1),))}))
+    assert found["signals"]["pii"]["spans"] == [{"start": 3, "end": 9, "type": "EMAIL", "score": 0.9, "message": 1}]
+
+
+def test_several_labels_are_a_list(make_outcome: MakeOutcome) -> None:
+    assert entry(make_outcome(signals={"tools": SignalValue(("a", "b"))}))["signals"]["tools"]["value"] == [
+        "a",
+        "b",
+    ]
+
+
+@pytest.mark.parametrize("value", ["\ud800", 10**30])
+def test_what_json_cannot_hold_is_a_type_error(make_outcome: MakeOutcome, value: Any) -> None:
+    with pytest.raises(TypeError):
+        encode(make_outcome(signals={"x": SignalValue(value)}), text=False)
+
+
+def test_the_page_documents_every_key_in_order(make_outcome: MakeOutcome) -> None:
+    found = entry(make_outcome(), text=True)
+    paths = []
+    for key, value in found.items():
+        paths.append(key)
+        if key in ("facts", "choice", "timings", "usage"):
+            paths.extend(f"{key}.{inner}" for inner in value)
+        if key == "attempts":
+            paths.extend(f"{key}[].{inner}" for inner in value[0])
+        if key == "messages":
+            paths.extend(f"{key}[].{inner}" for inner in value[0])
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    nested = ("error.", "signals.", "timings.stages_ms.")
+    assert [row for row in rows if not row.startswith(nested)] == paths
+    assert {
+        "error.source",
+        "error.code",
+        "signals.NAME.value",
+        "signals.NAME.labels",
+        "signals.NAME.spans",
+    } <= set(rows)

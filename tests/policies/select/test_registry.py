@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from pointsman.policies.select.registry import SELECTORS, SelectConfig, StaticOptions, build
+from pointsman.policies.select.weighted import WeightedOptions
+from pointsman.signals.facts import PoolLoad
+
+PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text("utf-8")
+REQUIRED = {"weighted": {"weights": {"a": 2}}}
+read = TypeAdapter(SelectConfig).validate_python
+
+
+def idle(name: str) -> PoolLoad:
+    return PoolLoad()
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_the_yaml_of_every_selector_builds_it(name):
+    selector = build(read({"by": name, **REQUIRED.get(name, {})}), ["a", "b", "c"])
+    assert type(selector) is SELECTORS[name]
+    for choice in (
+        selector.choose(lambda name: PoolLoad(), Random(0)),
+        selector.greedy(lambda name: PoolLoad()),
+    ):
+        assert sorted(choice.pools) == ["a", "b", "c"]
+        assert choice.by == name
+        assert 0 < choice.propensity <= 1
+        assert choice.reason
+
+
+def test_the_default_is_static():
+    assert build(StaticOptions(), ["a"]).choose(idle, Random(0)).by == "static"
+
+
+@pytest.mark.parametrize("bad", [{"by": "best"}, {}, {"by": "static", "weights": {"a": 1}}, {"by": "weighted"}])
+def test_what_is_no_selector_is_refused(bad):
+    with pytest.raises(ValidationError):
+        read(bad)
+
+
+def test_options_that_do_not_fit_the_models_are_refused():
+    with pytest.raises(ValueError, match="not in `models`"):
+        build(WeightedOptions(by="weighted", weights={"x": 1}), ["a"])
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_every_selector_and_its_options_are_in_the_docs(name):
+    section = PAGE.partition(f"\n### `{name}`\n")[2].partition("\n##")[0]
+    assert section, f"docs/policies.md has no section on {name}"
+    for option, field in SELECTORS[name].Options.model_fields.items():
+        assert option == "by" or f"| `{option}` |" in section
+        assert field.description
