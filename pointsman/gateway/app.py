@@ -19,6 +19,7 @@ from pointsman.gateway.dataplane import DataPlane
 from pointsman.gateway.errors import ConfigError, Forbidden
 from pointsman.gateway.observe.decision_log import DecisionLog
 from pointsman.gateway.observe.known import Known
+from pointsman.gateway.observe.logs import hide
 from pointsman.gateway.observe.metrics import Metrics
 from pointsman.gateway.observe.outcome import Outcome
 from pointsman.gateway.policy import build_policy
@@ -46,8 +47,9 @@ def build_runtime(config: Config, old: Mapping[str, Pool] | None = None) -> Runt
     keys = KeyRing.of_clients(config.auth) if config.auth else None
     admin = KeyRing.of_admins(config.admin) if config.admin.keys else None
     origins = Origins(config.server.cors, config.auth is not None)
+    admin_origins = Origins((), admin is not None)
     pools = reconcile(old or {}, config.pools)  # last: nothing after it can fail
-    return Runtime(config, signals, policy, guards, pools, model_names(pools), keys, admin, origins)
+    return Runtime(config, signals, policy, guards, pools, model_names(pools), keys, admin, origins, admin_origins)
 
 
 class Gateway:
@@ -110,6 +112,7 @@ class Gateway:
             return self.runtime
 
     def _serve(self, runtime: Runtime) -> None:
+        hide(_secrets(runtime.config))
         self.runtime = self._data.runtime = runtime
         self.metrics.know(_known(runtime))
 
@@ -150,6 +153,12 @@ class Gateway:
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _secrets(config: Config) -> list[str]:
+    keys = [entry.key for entry in config.auth.keys] if config.auth else []
+    pools = [pool.api_key for pool in config.pools.values() if pool.api_key is not None]
+    return [secret.get_secret_value() for secret in (*keys, *config.admin.keys, *pools)]
 
 
 def _known(runtime: Runtime) -> Known:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pointsman.gateway.crosscheck import Outline, Sections, cross_check
+from pointsman.gateway.crosscheck import Outline, Sections, client_labels, cross_check
 from pointsman.gateway.document import Document, read_document
 from pointsman.gateway.errors import ConfigError, Problem
 from pointsman.gateway.policy import Build, Finding, build
@@ -58,7 +58,7 @@ def examine(path: str | Path) -> Examined:
     findings = [*cross_check(sections), *built.findings]
     usable = config is not None and all(finding.severity != "error" for finding in findings)
     if usable:
-        findings += _analysis(built, sections)
+        findings += [*client_labels(sections, built), *_analysis(built, sections)]
     problems += [_placed(finding, document) for finding in findings]
     problems.sort(key=lambda problem: (problem.line, problem.column))
     return Examined(config if usable else None, problems)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from pointsman.gateway.access.origin import Origins, is_loopback
-from pointsman.gateway.policy import Finding
+from pointsman.gateway.policy import Build, Finding, offset_of
 from pointsman.gateway.schema import AuthConfig, DecisionConfig, PoolConfig, ServerConfig
 from pointsman.gateway.wording import quoted
-from pointsman.policies.expr import KEYWORDS
+from pointsman.policies.expr import KEYWORDS, SignalRef, references
 from pointsman.policies.nearest import did_you_mean
 from pointsman.signals.base import SignalOptions
+from pointsman.signals.role import RoleOptions
+from pointsman.signals.tenant import TenantOptions
+from pointsman.signals.text import as_label
 
 _PRIVATE_SUFFIXES = (
     "localhost",
@@ -63,8 +65,7 @@ def cross_check(sections: Sections) -> Iterator[Finding]:
     yield from _decision_names(sections.outlines)
     for index, outline in sections.outlines.items():
         yield from _models(index, outline, sections.pool_names)
-    if sections.auth is not None:
-        yield from _unknown_clients(sections.signals, sections.auth)
+    yield from _client_signals(sections)
 
 
 def _listening(server: ServerConfig, has_auth: bool) -> Iterator[Finding]:
@@ -126,19 +127,46 @@ def _models(index: int, decision: Outline, pools: Collection[str]) -> Iterator[F
             yield Finding(message, ("decisions", index, "models", position))
 
 
-def _unknown_clients(signals: Mapping[str, SignalOptions], auth: AuthConfig) -> Iterator[Finding]:
+def _client_signals(sections: Sections) -> Iterator[Finding]:
     """Signals about a tenant or role that no key has."""
-    known: Mapping[str, set[str]] = {
-        "tenant": {key.tenant for key in auth.keys},
-        "role": {role for key in auth.keys for role in key.roles},
-    }
-    for name, options in signals.items():
-        for value in _named(options) if options.type in known else ():
-            if value not in known[options.type]:
-                hint = did_you_mean(value[:64], known[options.type])
-                message = f"no key in auth.keys has the {options.type} {quoted(value)}{hint}"
-                yield Finding(message, ("signals", name), at_key=True, severity="warning")
+    for name, options in sections.signals.items():
+        if not isinstance(options, TenantOptions | RoleOptions):
+            continue
+        if not sections.has_auth:
+            message = f"without `auth` no request has a {options.type}"
+            yield Finding(message, ("signals", name), at_key=True, severity="warning")
+        known = _known(options, sections.auth)
+        for index, value in enumerate(options.any or ()):
+            if sections.auth is not None and value not in known:
+                message = _no_key(options.type, value, known)
+                yield Finding(message, ("signals", name, "any", index), severity="warning")
 
 
-def _named(options: Any) -> list[str]:
-    return []
+def client_labels(sections: Sections, built: Build) -> Iterator[Finding]:
+    """Conditions such as `role.premium` about what no key has, in a file without errors."""
+    for index, decision in built.decisions.items():
+        for ref in references(decision.when):
+            if isinstance(ref, SignalRef) and ref.label is not None:
+                yield from _client_label(ref, ref.label, index, sections)
+
+
+def _client_label(ref: SignalRef, label: str, index: int, sections: Sections) -> Iterator[Finding]:
+    options = sections.signals[ref.name]
+    if not isinstance(options, TenantOptions | RoleOptions) or sections.auth is None:
+        return
+    known = {as_label(name) for name in _known(options, sections.auth)}
+    if label not in known:
+        offset = offset_of(ref.place, sections.decisions[index].when)
+        message = _no_key(options.type, label, known)
+        yield Finding(message, ("decisions", index, "when"), offset=offset, severity="warning")
+
+
+def _known(options: TenantOptions | RoleOptions, auth: AuthConfig | None) -> set[str]:
+    keys = auth.keys if auth else []
+    if isinstance(options, TenantOptions):
+        return {key.tenant for key in keys}
+    return {role for key in keys for role in key.roles}
+
+
+def _no_key(kind: str, value: str, known: set[str]) -> str:
+    return f"no key in auth.keys has the {kind} {quoted(value)}{did_you_mean(value[:64], known)}"

@@ -144,7 +144,7 @@ class _Exchange:
         try:
             with Watch(self._receive) as watch:
                 watch.total(max(pool.config.timeouts.total for pool in routed.pools))
-                relay = Relay(self._upstream, self._inbound, self._reply, watch, journal)
+                relay = Relay(self._upstream, self._inbound, self._reply, watch, journal, self._random)
                 await relay.run(routed.pools, journal.facts.session if journal.facts else None)
         finally:
             if journal.usage is not None and journal.chosen is not None:

@@ -163,19 +163,28 @@ def _compose(text: str, file: str) -> Node | None:
     raise ConfigError([Problem(message, file, line, column)])
 
 
+_NO_TAGS = "tags are not supported here; write the plain value, or put text that begins with ! in quotes"
+
 _SYNTAX = (
+    (r"alias", "there is no such anchor before this; put text that begins with * in quotes"),
+    (r"anchor", "an anchor is a name that is there once; put text that begins with & in quotes"),
+    (r"\btag\b", _NO_TAGS),
     (r"found character '\\t'", "a tab cannot indent YAML; use spaces"),
     (r"found character '(.)' that cannot start", r"text that begins with \1 must be in quotes"),
     (r"mapping values are not allowed", "a second ': ' on one line; put the text in quotes"),
     (r"expected <block end>", "this line is not indented like the ones that it belongs to"),
     (r"could not find expected ':'", "a key needs ': ' after it"),
     (r"expected ',' or '([\]}])'", r"a ',' or '\1' is missing"),
+    (r"expected the node content", "a value is missing here"),
+    (r"sequence entries are not allowed", "a list cannot begin here; put its first item on a line of its own"),
+    (r"<document start>", "what is above has ended here; look for a bracket or an indentation too few"),
     (r"expected a single document", "a second '---' begins; one file is one configuration"),
     (r"end of stream", "a quote is not closed"),
 )
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
+    """Names of anchors and tags are not repeated: a secret may begin with * or !."""
     text = error.problem or error.context or "not valid YAML"
     for pattern, plain in _SYNTAX:
         if match := re.search(pattern, f"{error.context or ''} {text}"):
@@ -190,8 +199,6 @@ def _integer(text: str) -> int:
 def _float(text: str) -> float:
     return float(text.replace(".inf", "inf").replace(".nan", "nan")) if text[-1].isalpha() else float(text)
 
-
-_NO_TAGS = "tags are not supported here; write the plain value"
 
 _SCALARS: Mapping[str, Callable[[str], Any]] = {
     _TAG + "str": str,
@@ -213,9 +220,7 @@ class _Builder:
         self.file = file
         self.problems: list[Problem] = []
         self.places: dict[Keys, Place] = {}
-        self._open: list[
-            Node
-        ] = []  # the collections around the present node: an alias may not contain itself
+        self._open: list[Node] = []  # the collections around the present node: an alias may not contain itself
         self._values = 0
 
     def build(self, node: Node, keys: Keys, key: Node | None = None) -> Any:

@@ -71,6 +71,9 @@ class ContextLengthExceeded(BadRequest):
 class Unauthorized(RequestError):
     status, type, code = 401, "authentication_error", "invalid_api_key"
 
+    def headers(self) -> Mapping[str, str]:
+        return {**super().headers(), "www-authenticate": "Bearer"}
+
 
 class Forbidden(RequestError):
     status, type, code = 403, "permission_error", "forbidden"

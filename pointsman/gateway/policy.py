@@ -11,7 +11,7 @@ from pointsman.gateway.errors import ConfigError, Problem
 from pointsman.gateway.schema import Config, DecisionConfig
 from pointsman.policies import resolve
 from pointsman.policies.decide import Policy
-from pointsman.policies.expr import Expr, ExprError, SignalRef, parse, references
+from pointsman.policies.expr import Expr, ExprError, Place, SignalRef, parse, references
 from pointsman.policies.select import registry as selectors
 from pointsman.policies.select.base import Selector
 from pointsman.policies.types import Decision, Respond
@@ -81,22 +81,20 @@ def _condition(text: str, index: int, built: Build, pools: Collection[str], brok
     try:
         when = parse(text)
     except ExprError as error:
-        built.findings.append(Finding(error.message, keys, offset=_offset(text, error)))
+        built.findings.append(Finding(error.message, keys, offset=offset_of(error, text)))
         return None
     if any(isinstance(ref, SignalRef) and ref.name in broken for ref in references(when)):
         return None  # one complaint about the signal is enough
     errors = resolve.problems(when, built.signals, pools)
-    built.findings += [Finding(error.message, keys, offset=_offset(text, error)) for error in errors]
+    built.findings += [Finding(error.message, keys, offset=offset_of(error, text)) for error in errors]
     return None if errors else when
 
 
-def _offset(text: str, error: ExprError) -> int:
-    return sum(len(line) + 1 for line in text.split("\n")[: error.line - 1]) + error.column - 1
+def offset_of(place: Place | ExprError, text: str) -> int:
+    return sum(len(line) + 1 for line in text.split("\n")[: place.line - 1]) + place.column - 1
 
 
-def _selector(
-    decision: DecisionConfig, index: int, built: Build, pools: Collection[str]
-) -> Selector[Any] | None:
+def _selector(decision: DecisionConfig, index: int, built: Build, pools: Collection[str]) -> Selector[Any] | None:
     if not decision.models or any(model not in pools for model in decision.models):
         return None
     try:

@@ -28,6 +28,7 @@ class Runtime:
     keys: KeyRing | None
     admin: KeyRing | None
     origins: Origins
+    admin_origins: Origins
 
     def load(self, pool: str) -> PoolLoad:
         return self.pools[pool].snapshot()

@@ -34,11 +34,7 @@ def resolve_secret(reference: object) -> SecretStr:
 def _from_environment(name: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:
-        shown = (
-            f"environment variable {name}"
-            if _CONVENTIONAL.fullmatch(name)
-            else "environment variable named here"
-        )
+        shown = f"environment variable {name}" if _CONVENTIONAL.fullmatch(name) else "environment variable named here"
         raise ValueError(f"the {shown} is not set; export it before pointsman starts")
     return value
 

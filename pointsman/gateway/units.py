@@ -23,9 +23,7 @@ def _scaled(text: object, units: Mapping[str, float], what: str, example: str) -
 def parse_duration(text: object) -> float:
     """Seconds: `300ms 0.5s 5s 2m 6h 30d`."""
     if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(
-            f"a duration needs a unit: write {text:g}s for seconds or {text:g}ms for milliseconds"
-        )
+        raise ValueError(f"a duration needs a unit: write {text:g}s for seconds or {text:g}ms for milliseconds")
     return _scaled(text, _SECONDS, "duration", "300ms, 5s, 2m, 6h or 30d")
 
 

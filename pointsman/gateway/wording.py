@@ -174,9 +174,7 @@ def _unknown_key(keys: Keys, document: Document, model: type[BaseModel]) -> Prob
     return document.problem(f"unknown key {quoted(name)}{did_you_mean(str(name), valid)}", keys, at_key=True)
 
 
-def _unknown_kind(
-    keys: Keys, context: Mapping[str, Any], document: Document, kinds: list[str]
-) -> Problem:
+def _unknown_kind(keys: Keys, context: Mapping[str, Any], document: Document, kinds: list[str]) -> Problem:
     key = str(context["discriminator"]).strip("'")
     noun, later = _KINDS[key]
     those = f"those that exist are {', '.join(kinds)}"
@@ -184,9 +182,7 @@ def _unknown_kind(
         return document.problem(f"the key `{key}` is missing here: name a {noun}; {those}", keys, at_key=True)
     name = context["tag"]
     if later.fullmatch(str(name)):
-        return document.problem(
-            f"the {noun} `{name}` is not available in this version; {those}", (*keys, key)
-        )
+        return document.problem(f"the {noun} `{name}` is not available in this version; {those}", (*keys, key))
     message = f"there is no {noun} {quoted(name)}; {those}{suggestion(name, kinds)}"
     return document.problem(message, (*keys, key))
 
@@ -235,9 +231,7 @@ def _chosen(annotation: Any, data: Any) -> type[BaseModel] | None:
 def _tags(model: type[BaseModel]) -> set[object]:
     """What the discriminating key says for this member of a union."""
     fields = (model.model_fields.get(name) for name in _KINDS)
-    return {
-        tag for f in fields if f and get_origin(f.annotation) is Literal for tag in get_args(f.annotation)
-    }
+    return {tag for f in fields if f and get_origin(f.annotation) is Literal for tag in get_args(f.annotation)}
 
 
 def _kinds(annotation: Any, keys: Keys, data: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pointsman.signals.base import Shape, Signal, SignalValue
-from pointsman.signals.facts import Facts
+from pointsman.signals.facts import Facts, Scope
 from pointsman.signals.options import RangeOptions
 from pointsman.signals.tokens import estimate_tokens
 
@@ -29,5 +29,5 @@ class Context(Signal[ContextOptions]):
 
 def request_tokens(facts: Facts) -> int:
     """Of the text of all messages and of the tools' definitions; images and files are not counted."""
-    text = sum(estimate_tokens(message.text) + _PER_MESSAGE for message in facts.messages)
+    text = estimate_tokens(facts.text(Scope.ALL)) + _PER_MESSAGE * len(facts.messages)
     return text + estimate_tokens(facts.read_tool_text())

@@ -33,6 +33,8 @@ class Scope(StrEnum):
     SYSTEM = "system"
     TOOL = "tool"
 
+    __hash__ = str.__hash__  # Enum's own is slower, and this is a key of every text that is looked up
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

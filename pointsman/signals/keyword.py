@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from operator import itemgetter
 from typing import Literal, Self
@@ -13,7 +14,7 @@ from pydantic import Field, model_validator
 from pointsman.signals.base import Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import Text, TextOptions
-from pointsman.signals.text import cased_tokens, tokens
+from pointsman.signals.text import cased_tokens, is_word, phrase, tokens
 from pointsman.signals.typos import Vocabulary
 
 _INDEX = itemgetter(1)
@@ -44,21 +45,22 @@ class Keyword(Signal[KeywordOptions]):
         self._any, self._all, self._none = map(self._phrases, (options.any, options.all, options.none))
         self._wanted = self._any | self._all
         self._automaton = Automaton()
-        for phrase in self._wanted | self._none:
-            self._automaton.add_word(phrase, phrase)
+        for form in self._wanted | self._none:
+            self._automaton.add_word(form, form)
         self._automaton.make_automaton()
         self._vocabulary = self._spelling() if options.typos else None
+        self._nothing = self._verdict(frozenset())
 
     def _phrases(self, phrases: Iterable[str]) -> frozenset[str]:
-        found = {phrase: self._tokens(phrase) for phrase in phrases}
-        for phrase, form in found.items():
-            if form.isspace():
-                raise ValueError(f"the keyword {phrase!r} has no visible character; remove it")
+        found = {text: phrase(self._tokens(text)) for text in phrases}
+        for text, form in found.items():
+            if not form:
+                raise ValueError(f"the keyword {text!r} has no visible character; remove it")
         return frozenset(found.values())
 
     def _spelling(self) -> Vocabulary:
-        words = sorted({word for phrase in self._wanted | self._none for word in phrase.split()})
-        return Vocabulary(words, self.options.typos)
+        words = {word for form in self._wanted | self._none for word in form.split()}
+        return Vocabulary(sorted(filter(is_word, words)), self.options.typos)
 
     @property
     def shape(self) -> Shape:
@@ -69,10 +71,13 @@ class Keyword(Signal[KeywordOptions]):
         if self._vocabulary is not None:
             text = _corrected(text, self._vocabulary)
         found = set(map(_INDEX, self._automaton.iter(text)))
+        return self._verdict(found) if found else self._nothing
+
+    def _verdict(self, found: AbstractSet[str]) -> SignalValue:
         share = len(found & self._wanted) / len(self._wanted) if self._wanted else 1.0
         if found & self._none:
             return SignalValue(False, 0.0)
-        return SignalValue((not self._any or not found.isdisjoint(self._any)) and found >= self._all, share)
+        return SignalValue((not self._any or not found.isdisjoint(self._any)) and self._all <= found, share)
 
 
 def _corrected(text: str, vocabulary: Vocabulary) -> str:

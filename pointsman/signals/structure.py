@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from pointsman.signals.base import Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import RangeOptions, TextOptions
-from pointsman.signals.text import WORD
+from pointsman.signals.text import count_words
 
 Kind = Literal[
     "characters",
@@ -39,6 +39,8 @@ def _occurrences(pattern: re.Pattern[str]) -> Callable[[str], int]:
 
 
 def _code_blocks(text: str) -> int:
+    if "```" not in text and "~~~" not in text:
+        return 0
     return (_occurrences(_FENCE)(text) + 1) // 2  # an open block is one, too
 
 
@@ -56,7 +58,7 @@ _COUNTERS: Mapping[Kind, Callable[[str], int]] = {
     "questions": _occurrences(_QUESTION),
     "table_rows": _occurrences(_TABLE_ROW),
     "urls": _occurrences(_URL),
-    "words": _occurrences(WORD),
+    "words": count_words,
 }
 assert set(_COUNTERS) == set(get_args(Kind))
 

@@ -4,36 +4,62 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-_MARKS = "".join(c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.category(c).startswith("M"))
-_PILE = re.compile(f"([{_MARKS}]{{16}})[{_MARKS}]+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]")
 
+
+def _class(belongs: Callable[[str], bool], last: int = 0xFFFF) -> str:
+    """The inside of a regular expression's [] with these characters; the fast kind ends at U+FFFF."""
+    codes = [code for code in range(last + 1) if belongs(chr(code))]
+    starts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
+    ends = [code for code, after in zip(codes, [*codes[1:], -2], strict=False) if code != after - 1]
+    return "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in zip(starts, ends, strict=True))
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char).startswith("M")
+
+
 # Scripts that put no spaces between words, and Hangul, whose particles are written onto the word.
-_UNSPACED = (
-    "\u0e00-\u0eff"  # Thai, Lao
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff"  # Thai, Lao
     "\u0f00-\u0fff"  # Tibetan
     "\u1000-\u109f"  # Burmese
     "\u1100-\u11ff\u3130-\u318f\uac00-\ud7ff"  # Hangul
     "\u1780-\u17ff"  # Khmer
-    "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff"  # Chinese, Japanese
-    "\U00020000-\U0003ffff"
+    "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff]"  # Chinese, Japanese
 )
-_SPELLED = rf"[^\W{_UNSPACED}]+"
-_WORD = rf"{_SPELLED}(?:[{_MARKS}]+(?:{_SPELLED})?)*"
-_TOKEN = re.compile(rf"{_WORD}|\S")
-WORD = re.compile(rf"{_WORD}|[{_UNSPACED}]")
-_BETWEEN_TOKENS = re.compile(rf"\W|[{_UNSPACED}]")
+
+
+def _is_spelled(char: str) -> bool:
+    return (char.isalnum() or char == "_" or _is_mark(char)) and not _UNSPACED.match(char)
+
+
+_SPELLED = _class(_is_spelled)
+_TOKEN = re.compile(rf"[{_SPELLED}]+|[^{_SPELLED}\s]+")
+_STARTS_SPELLED, _ENDS_SPELLED = re.compile(rf"[{_SPELLED}]"), re.compile(rf"[{_SPELLED}]\Z")
+_ASCII_WORD = re.compile(r"\w+", re.ASCII)
+_ASCII_TOKEN = re.compile(r"\w+|[^\w\s]+", re.ASCII)
+_WORD = re.compile(rf"[{_SPELLED}]+|{_UNSPACED.pattern}|\w")
+_BASIC_MARK, _ANY_MARK = _class(_is_mark), _class(_is_mark, 0x1EFFF)
+_BASIC_PILE, _ANY_PILE = (re.compile(f"([{mark}]{{16}})[{mark}]+") for mark in (_BASIC_MARK, _ANY_MARK))
+_RARE = re.compile("[\U00010000-\U0001efff]")
+_BEFORE_WORD = re.compile(rf"[^{_SPELLED}](?=[{_SPELLED}])")
 _PIECE = 65536
+# Normalisation would do this as well, but is ten times slower on a text that needs it, as all Chinese would.
+_WIDE = tuple(zip("，！？：；（）", ",!?:;()", strict=True))
 
 
 def canonical(text: str) -> str:
     """One spelling for what looks the same: full-width, composed, decomposed, with joiners or without."""
     if text.isascii():
         return text
+    for wide, narrow in _WIDE:
+        text = text.replace(wide, narrow)
     # Normalisation sorts piles of combining marks in quadratic time; nobody needs more than sixteen.
-    text = unicodedata.normalize("NFKC", _PILE.sub(r"\1", text))
+    pile = _ANY_PILE if _RARE.search(text) else _BASIC_PILE
+    text = unicodedata.normalize("NFKC", pile.sub(r"\1", text))
     return _INVISIBLE.sub("", text).replace("’", "'")
 
 
@@ -49,28 +75,45 @@ def _pieces(text: str) -> Iterator[str]:
     """Parts that end between tokens, so that no list of all tokens of a huge text is ever made."""
     start = 0
     while start < len(text):
-        end = _BETWEEN_TOKENS.search(text, start + _PIECE)
-        stop = end.start() if end else len(text)
+        end = _BEFORE_WORD.search(text, start + _PIECE)
+        stop = end.end() if end else len(text)
         yield text[start:stop]
         start = stop
 
 
 def _spaced(text: str) -> str:
+    split = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall
     if len(text) <= _PIECE:
-        return f" {' '.join(_TOKEN.findall(text))} "
-    return f" {' '.join(' '.join(_TOKEN.findall(piece)) for piece in _pieces(text))} "
+        return f" {' '.join(split(text))} "
+    return f" {' '.join(' '.join(split(piece)) for piece in _pieces(text))} "
 
 
 def tokens(text: str) -> str:
-    """Words, single signs, and single characters of unspaced scripts, each between two spaces, without case.
-
-    A phrase occurs in a text exactly if the tokens of the one are a substring of the tokens of the other.
-    """
+    """The text without case as words, each between spaces, and whatever stands between the words."""
     return _spaced(folded(text))
 
 
 def cased_tokens(text: str) -> str:
     return _spaced(canonical(text))
+
+
+def phrase(form: str) -> str:
+    """Of a phrase's tokens, what the tokens of a text contain if the phrase occurs in it.
+
+    A word has to begin and end where the phrase does; signs and unspaced scripts have no such bounds.
+    """
+    form = form.strip(" ")
+    before = " " if is_word(form) else ""
+    return f"{before}{form} " if _ENDS_SPELLED.search(form) else before + form
+
+
+def is_word(token: str) -> bool:
+    return _STARTS_SPELLED.match(token) is not None
+
+
+def count_words(text: str) -> int:
+    """A character of an unspaced script counts as a word."""
+    return sum(1 for _ in (_ASCII_WORD if text.isascii() else _WORD).finditer(text))
 
 
 def utf8(text: str) -> bytes:

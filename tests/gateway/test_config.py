@@ -256,12 +256,29 @@ def test_a_key_that_travels_in_the_open(problems: Problems, monkeypatch: pytest.
         assert any("is sent here without encryption" in finding for finding in found) is warned, url
 
 
-def test_signals_about_clients_that_no_key_has(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+AUTH = "auth: {keys: [{key: 'env:P_KEY', tenant: team-a, roles: [premium]}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("signal", "condition", "expected"),
+    [
+        ("{type: role, any: [premum]}", "urgent", "7:30: warning: no key in auth.keys has the role `premum`; did you"),
+        ("{type: tenant, any: [team-b]}", "urgent", "7:32: warning: no key in auth.keys has the tenant `team-b`"),
+        ("{type: role}", "urgent.premum", "10:23: warning: no key in auth.keys has the role `premum`; did you mean"),
+        ("{type: role, any: [premium]}", "urgent", None),
+        ("{type: tenant}", "urgent.team_a", None),
+    ],
+)
+def test_signals_about_clients_that_no_key_has(
+    problems: Problems, monkeypatch: pytest.MonkeyPatch, signal: str, condition: str, expected: str | None
+) -> None:
     monkeypatch.setenv("P_KEY", SECRET)
-    auth = "auth: {keys: [{key: 'env:P_KEY', tenant: team-a, roles: [premium]}]}\n"
-    role = BASE.replace("{type: keyword, any: [urgent]}", "{type: role, any: [premum]}")
-    assert problems(auth + role) == ["7:3: warning: no key in auth.keys has the role `premum`; did you mean `premium`?"]
-    assert problems(auth + role.replace("premum", "premium")) == []
+    text = BASE.replace("{type: keyword, any: [urgent]}", signal).replace("urgent or", f"{condition} or")
+    found = problems(AUTH + text)
+    assert len(found) == (1 if expected else 0)
+    assert found == [] or found[0].startswith(expected or "")
+    (without,) = problems(text)
+    assert without.startswith("6:3: warning: without `auth` no request has a ")
 
 
 def test_no_secret_is_shown_anywhere(

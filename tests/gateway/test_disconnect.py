@@ -128,8 +128,8 @@ async def test_a_slow_reader_slows_the_upstream_and_nobody_else():
             await x.event(chunk(piece))
             written += len(piece)
 
-    async with scripted(script) as up, serving(config({"small": pool(up.url)})) as gateway:
-        reader, writer = await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":"), limit=4096)
+    async with scripted(script) as up, serving(config({"small": pool(up.url, timeouts={"connect": "30s"})})) as gateway:
+        reader, writer = await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":"))
         body = json.dumps({"model": "auto", "messages": MESSAGES, "stream": True}).encode()
         writer.write(
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"

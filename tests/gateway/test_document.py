@@ -70,7 +70,11 @@ def test_aliases_and_merge_keys() -> None:
         ("a: [1\nb: 3", "2:2: error: a ',' or ']' is missing"),
         ("a: {b: 1", "1:9: error: a ',' or '}' is missing"),
         ("a: @x", "1:4: error: text that begins with @ must be in quotes"),
-        ("a: *nope", "1:4: error: found undefined alias 'nope'"),
+        ("a: *nope", "1:4: error: there is no such anchor before this"),
+        ("a: &x 1\nb: &x 2", "2:4: error: an anchor is a name that is there once"),
+        ("a: ]", "1:4: error: a value is missing here"),
+        ("a: - b", "1:4: error: a list cannot begin here"),
+        ("{a: b}\nc: d", "2:1: error: what is above has ended here"),
         ("a: 1\n---\nb: 2", "2:1: error: a second '---' begins"),
         ("a: 1\nb: \x01", "2:4: error: the character U+0001 is not allowed"),
         ("a: !!python/object:os.system x", "1:4: error: tags are not supported"),
@@ -87,6 +91,12 @@ def test_aliases_and_merge_keys() -> None:
 )
 def test_what_is_wrong_and_where(text: str, expected: str) -> None:
     assert problems(text)[0].startswith(f"f.yaml:{expected}")
+
+
+@pytest.mark.parametrize("start", ["*", "&a *", "!", "!!", "!<", "!a!", "@", "%", "&", "|", "{"])
+def test_text_that_was_not_quoted_is_not_repeated(start: str) -> None:
+    text = f"a: {start}s3cr3t\nb: {start}s3cr3t"
+    assert "s3cr3t" not in str(problems(text))
 
 
 def test_a_key_that_is_there_twice_names_the_first() -> None:

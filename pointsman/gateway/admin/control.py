@@ -57,7 +57,7 @@ def _add_admin(app: FastAPI, gateway: Gateway) -> None:
     async def admin(request: Request) -> None:
         """An admin key; without `admin.keys` in the file, a caller on this machine."""
         runtime = gateway.runtime
-        refused = runtime.origins.check(request.headers.get("origin"), request.headers.get("host"))
+        refused = runtime.admin_origins.check(request.headers.get("origin"), request.headers.get("host"))
         if refused is not None:
             raise refused
         if runtime.admin is not None:

@@ -32,7 +32,7 @@ class Admission:
         self._admit()
 
     def try_enter(self) -> bool:
-        if self.inflight >= self._limits.inflight or self._waiters:
+        if self.inflight >= self._limits.inflight:  # as long as anyone waits: a free place is handed over at once
             return False
         self.inflight += 1
         return True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 
 import structlog
@@ -21,6 +22,8 @@ from pointsman.gateway.pools.lease import Lease
 from pointsman.gateway.pools.load import Reading
 from pointsman.gateway.schema import PoolConfig
 from pointsman.signals.facts import PoolLoad
+
+_FREE_RETRIES = 3
 
 _log = structlog.get_logger("pointsman.pools")
 
@@ -53,6 +56,7 @@ class Pool:
         self._beyond = 0.0
         self._waiting: float | None = None
         self._kv: float | None = None
+        self._retries = 0
         self._adopt(config, {})
 
     def __repr__(self) -> str:
@@ -102,6 +106,18 @@ class Pool:
         """None if the pool is full; otherwise as `lease`."""
         candidates = self._candidates(exclude)
         return self._begin(candidates, session) if self._admission.try_enter() else None
+
+    @contextmanager
+    def retrying(self) -> Iterator[bool]:
+        """Around a retry: whether the budget, a share of the requests that run, has room for it.
+
+        As in Envoy a few are always allowed, so that a quiet pool can retry at all."""
+        allowed = self._retries < max(_FREE_RETRIES, self.config.retry.budget * self.inflight)
+        self._retries += allowed
+        try:
+            yield allowed
+        finally:
+            self._retries -= allowed
 
     def reconfigure(self, config: PoolConfig) -> None:
         """Endpoints that stay keep their leases, load and health; those that leave finish what they have."""

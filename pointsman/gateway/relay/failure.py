@@ -48,23 +48,25 @@ class Refusal(Exception):
     def is_auth(self) -> bool:
         return self.status in _AUTH
 
-    def error_object(self) -> Mapping[str, Any] | None:
+    def parsed(self) -> Mapping[str, Any]:
         try:
             body = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            return None
-        error = body.get("error") if isinstance(body, dict) else None
+            return {}
+        return body if isinstance(body, dict) else {}
+
+    def error_object(self) -> Mapping[str, Any] | None:
+        error = self.parsed().get("error")
         return error if isinstance(error, dict) else None
 
     def client_body(self) -> bytes:
         """Byte for byte where client and upstream speak the same wire."""
         if self.translation is None:
             return self.body
-        return orjson.dumps(self.translation.error(self.status, {"error": self.error_object() or {}}))
+        return orjson.dumps(self.translation.error(self.status, dict(self.parsed())))
 
     def as_error(self) -> UpstreamError:
-        error = self.error_object() or {}
-        message = error.get("message")
+        message = (self.error_object() or {}).get("message")
         return UpstreamError(message if isinstance(message, str) else f"The upstream failed with status {self.status}.")
 
 

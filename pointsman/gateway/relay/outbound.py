@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from multidict import CIMultiDict
@@ -11,7 +12,7 @@ from multidict import CIMultiDict
 from pointsman.gateway.errors import BadRequest
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.upstream import upstream_headers
-from pointsman.gateway.schema import PoolConfig, Provider
+from pointsman.gateway.schema import Engine, PoolConfig, Provider
 from pointsman.gateway.wire.chat_to_messages import ChatToMessages
 from pointsman.gateway.wire.dialect import DIALECTS, Dialect, asks_for_usage
 from pointsman.gateway.wire.inbound import Inbound
@@ -24,11 +25,11 @@ from pointsman.signals.facts import Route
 _STREAMS_USAGE = frozenset((Route.CHAT, Route.COMPLETIONS))
 _ANTHROPIC = frozenset((Route.MESSAGES, Route.COUNT_TOKENS))
 
-_TRANSLATIONS: Mapping[tuple[Route, bool], Callable[[Mapping[str, object]], Translation]] = {
+_TRANSLATIONS: Mapping[tuple[Route, bool], Callable[[Mapping[str, Any], Engine], Translation]] = {
     # (the client's wire, whether the pool speaks Anthropic's)
-    (Route.MESSAGES, False): MessagesToChat,
-    (Route.RESPONSES, False): ResponsesToChat,
-    (Route.CHAT, True): ChatToMessages,
+    (Route.MESSAGES, False): lambda body, engine: MessagesToChat(body, engine=engine),
+    (Route.RESPONSES, False): lambda body, engine: ResponsesToChat(body),
+    (Route.CHAT, True): lambda body, engine: ChatToMessages(body),
 }
 
 
@@ -66,7 +67,7 @@ def prepare(inbound: Inbound, pool: Pool, request_id: str) -> Outbound:
             f"Pool {pool.name!r} does not offer /v1/{inbound.route.value}. "
             "Name another model, or route this kind of request to a pool that does."
         )
-    translation = build(inbound.body)
+    translation = build(inbound.body, config.engine)
     body = orjson.dumps(translation.request(dict(inbound.body), config.model))
     headers["content-type"] = "application/json"
     route = Route.MESSAGES if config.provider is Provider.ANTHROPIC else Route.CHAT

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
 
 from pointsman.gateway.errors import (
     BadRequest,
@@ -38,7 +40,10 @@ Failure = RequestError | Refusal
 class Relay:
     """One request on its way."""
 
-    def __init__(self, upstream: Upstream, inbound: Inbound, reply: Reply, watch: Watch, journal: Journal) -> None:
+    def __init__(
+        self, upstream: Upstream, inbound: Inbound, reply: Reply, watch: Watch, journal: Journal, random: Random
+    ) -> None:
+        self._random = random
         self._upstream = upstream
         self._inbound = inbound
         self._reply = reply
@@ -68,19 +73,18 @@ class Relay:
         since = time.perf_counter()
         outbound = prepare(self._inbound, pool, journal.id)
         journal.stage(Stage.PREPARE, since)
-        failure: Failure | None = None
         tried: list[Endpoint] = []
-        while len(tried) < pool.config.retry.attempts:
-            try:
-                lease = await self._lease(pool, session, tried, queue)
-            except PoolUnavailable:
-                if failure is None:
-                    raise
-                break
-            tried.append(lease.endpoint)
-            failure = await self._attempt(lease, outbound)
-            if failure is None or (isinstance(failure, Refusal) and (failure.final or failure.is_auth)):
-                break
+        failure = await self._attempt(await self._lease(pool, session, tried, queue), outbound, tried)
+        while failure is not None and _is_worth_a_retry(failure) and len(tried) < pool.config.retry.attempts:
+            with pool.retrying() as allowed:
+                if not allowed:
+                    break
+                await asyncio.sleep(self._random.random() * pool.config.retry.backoff * 2 ** len(tried))
+                try:
+                    lease = await self._lease(pool, session, tried, queue)
+                except (PoolFull, PoolUnavailable):
+                    break  # what the upstream said tells more
+                failure = await self._attempt(lease, outbound, tried)
         return failure
 
     async def _lease(self, pool: Pool, session: str | None, tried: Sequence[Endpoint], queue: bool) -> Lease:
@@ -98,8 +102,9 @@ class Relay:
         journal.chosen = replace(by, pool=pool.name, model=pool.config.model, endpoint=lease.endpoint.name)
         return lease
 
-    async def _attempt(self, lease: Lease, outbound: Outbound) -> Failure | None:
+    async def _attempt(self, lease: Lease, outbound: Outbound, tried: list[Endpoint]) -> Failure | None:
         """One try at one endpoint; the failure if the client has not been sent anything."""
+        tried.append(lease.endpoint)
         began = time.perf_counter()
         ending, result = Ending.CANCELLED, Result.CANCELLED
         failure: Failure | None = None
@@ -145,9 +150,9 @@ class Relay:
             self._journal.answered()
 
     async def _pass_on(self, answer: Answer, outbound: Outbound, lease: Lease) -> bool:
-        lease.first_byte()
         if answer.status >= 300:
             raise await _refusal(answer, outbound)
+        lease.first_byte()
         if self._inbound.route is Route.OTHER:
             await relay_bytes(answer, self._reply, self._watch, self._journal)
             return True
@@ -184,6 +189,10 @@ async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
     if answer.status < 400:
         return Refusal(502, JSON, b"")  # a redirect is none of a client's business
     return Refusal(answer.status, downstream_headers(answer.headers.items()), body, outbound.translation)
+
+
+def _is_worth_a_retry(failure: Failure) -> bool:
+    return not isinstance(failure, Refusal) or not (failure.final or failure.is_auth)
 
 
 def _is_final(error: RequestError | Refusal) -> bool:

@@ -11,6 +11,7 @@ import orjson
 
 from pointsman.gateway.errors import RequestError
 from pointsman.gateway.observe.outcome import Usage
+from pointsman.gateway.wire.anthropic_shapes import request_error_body
 from pointsman.gateway.wire.rewrite import drop_member
 from pointsman.gateway.wire.sse import Event, encode_event, parse_event, split_events
 from pointsman.signals.facts import Route
@@ -223,8 +224,7 @@ class AnthropicDialect(Dialect):
         return AnthropicMeter()
 
     def error_body(self, error: RequestError) -> bytes:
-        kind = _ANTHROPIC_TYPES.get(error.status, "api_error")
-        return orjson.dumps({"type": "error", "error": {"type": kind, "message": error.message}})
+        return orjson.dumps(request_error_body(error))
 
     def error_event(self, error: RequestError) -> bytes:
         return encode_event(self.error_body(error), "error")
@@ -244,17 +244,6 @@ class ResponsesDialect(Dialect):
         """The SDK raises APIError on an event whose data has a top-level `error`."""
         return encode_event(orjson.dumps({"type": "error", "error": error.object()}), "error")
 
-
-_ANTHROPIC_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    529: "overloaded_error",
-}
 
 DIALECTS: Mapping[Route, Dialect] = {
     Route.CHAT: OpenAIDialect(Route.CHAT),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ async def test_success_is_said_explicitly(make_pool: MakePool) -> None:
     assert lease.endpoint.health.failures == 1
 
 
-async def test_only_the_first_byte_is_the_first(make_pool: MakePool, clock: Callable[[], float]) -> None:
+async def test_only_the_first_byte_is_the_first(make_pool: MakePool, clock: Any) -> None:
     pool = make_pool("a")
     lease = await pool.lease()
     clock.now += 0.5

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -122,7 +123,7 @@ class TestHealth:
         assert not pool.live
         assert not pool.snapshot().healthy
 
-    def test_failures_eject_and_one_probe_readmits(self, make_pool: MakePool, clock: Callable[[], float]) -> None:
+    def test_failures_eject_and_one_probe_readmits(self, make_pool: MakePool, clock: Any) -> None:
         pool = make_pool("a", "b", "c", health=EJECT, balance="round_robin")
         fail(pool, "a", 2)
         assert picks(pool) == {"b", "c"}
@@ -133,7 +134,7 @@ class TestHealth:
         probes[0].release(Result.OK)
         assert picks(pool) == {"a", "b", "c"}
 
-    def test_a_probe_that_begins_to_answer_readmits(self, make_pool: MakePool, clock: Callable[[], float]) -> None:
+    def test_a_probe_that_begins_to_answer_readmits(self, make_pool: MakePool, clock: Any) -> None:
         pool = make_pool("a", "b", health=EJECT, balance="round_robin")
         fail(pool, "a", 2)
         clock.now += 10
@@ -156,9 +157,7 @@ class TestHealth:
         fail(pool, "a", 50)
         assert pool.live
 
-    def test_doubtful_endpoints_are_used_when_all_others_are_down(
-        self, make_pool: MakePool, clock: Callable[[], float]
-    ) -> None:
+    def test_doubtful_endpoints_are_used_when_all_others_are_down(self, make_pool: MakePool, clock: Any) -> None:
         pool = make_pool("a", "b", health=EJECT)
         fail(pool, "a", 2)
         pool.checked(pool.endpoints[1], Check.REFUSED)
@@ -190,7 +189,7 @@ class TestSnapshot:
         take(pool)
         assert pool.snapshot() == PoolLoad(load=1.1, queue=2, inflight=1, kv=0.8, healthy=True)
 
-    def test_a_stale_reading_is_not_believed(self, make_pool: MakePool, clock: Callable[[], float]) -> None:
+    def test_a_stale_reading_is_not_believed(self, make_pool: MakePool, clock: Any) -> None:
         pool = make_pool("a", engine="vllm", limits={"inflight": 10}, stale="5s")
         endpoint = pool.endpoints[0]
         take(pool)

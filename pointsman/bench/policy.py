@@ -1,0 +1,95 @@
+"""The policies that the gateway is measured with: a trivial one, and one of 20 heuristic signals and 50 decisions.
+
+None of the 50 but the last fits the prompt of `canned.py`, and no signal is spared: the dearest case of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from pointsman.bench import canned
+
+SIGNALS, DECISIONS = 20, 50
+
+_WORDS = {
+    "code": "python javascript typescript rust golang java kotlin swift function class method variable compile compiler "
+    "debug debugger stacktrace exception segfault refactor unittest docker kubernetes terraform api endpoint json yaml "
+    "regex algorithm recursion pointer thread mutex async await database schema migration",
+    "legal": "contract lawsuit attorney lawyer clause liability plaintiff defendant statute jurisdiction tort patent "
+    "trademark copyright licence subpoena affidavit litigation arbitration settlement injunction negligence custody "
+    "probate deposition verdict appeal notary lease tenancy eviction compliance",
+    "medical": "diagnosis symptom symptoms dosage prescription antibiotic insulin diabetes asthma cancer tumour biopsy "
+    "vaccine allergy migraine hypertension cardiologist surgeon anaesthetic radiology pregnancy paediatric therapy "
+    "chemotherapy infection fever rash nausea seizure stroke",
+    "finance": "invoice mortgage dividend portfolio equity bond bonds yield hedge futures option options leverage audit "
+    "ledger depreciation amortization tax taxes deduction payroll pension annuity inflation interest credit debit "
+    "overdraft refinance collateral liquidity volatility",
+}
+_URGENT = ["urgent", "asap", "right now", "immediately", "as soon as possible", "emergency", "production is down",
+           "can not wait", "deadline today", "before noon", "top priority", "drop everything"]  # fmt: skip
+_TOPICS = ("code", "legal", "medical", "finance", "urgent")
+_PATTERNS = ("account", "secret", "sql")
+
+
+def _signals() -> dict[str, dict[str, Any]]:
+    keywords = {name: {"type": "keyword", "any": words.split()} for name, words in _WORDS.items()}
+    return keywords | {
+        "urgent": {"type": "keyword", "any": _URGENT},
+        "account": {"type": "regex", "pattern": r"(?i)\b(?:account|customer|order)[ #:-]*\d{5,12}\b"},
+        "secret": {"type": "regex", "pattern": r"\b(?:sk|pk|ghp|xoxb)[-_][A-Za-z0-9]{16,}\b"},
+        "sql": {"type": "regex", "pattern": r"(?i)\b(?:select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from)\b"},
+        "lang": {"type": "language"},
+        "size": {"type": "context"},
+        "words": {"type": "structure", "count": "words"},
+        "blocks": {"type": "structure", "count": "code_blocks"},
+        "questions": {"type": "structure", "count": "questions"},
+        "turns": {"type": "conversation", "count": "turns"},
+        "image": {"type": "parts", "any": ["image"]},
+        "tools": {"type": "tools_offered"},
+        "app": {"type": "header", "name": "x-app"},
+        "team": {"type": "tenant"},
+        "admin": {"type": "role", "any": ["admin", "operator"]},
+        "night": {"type": "schedule", "hours": "22:00-06:00"},
+    }
+
+
+def _conditions() -> Iterator[str]:
+    """Without end; of two to five conditions each, and none holds for the prompt."""
+    number = 0
+    while True:
+        topic, other = _TOPICS[number % 5], _TOPICS[(number + 1) % 5]
+        pattern = _PATTERNS[number % 3]
+        yield f"lang.en and questions > 0 and size < {4000 + number} and {topic}"
+        yield f"not {topic} and words < {500 + number} and turns > {4 + number}"
+        yield f"({topic} or {other}) and size > {200 + number} and not admin"
+        yield f"app.crawler{number} or ({pattern} and not lang.de)"
+        yield f"not blocks > 0 and (image or tools) and {topic} and not night"
+        yield f"(team.team{number} or lang.en) and blocks > {number} and size > {20 + number}"
+        yield f"(night or words > {3 + number % 10}) and {pattern} and not {topic} and lang.en"
+        number += 1
+
+
+def _decisions() -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = [
+        {"name": f"rule-{number}", "when": when, "models": ["small", "large"]}
+        for number, when in enumerate(islice(_conditions(), DECISIONS - 1), 1)
+    ]
+    return [*rules, _everything()]
+
+
+def _everything() -> dict[str, Any]:
+    return {"name": "everything", "when": "true", "models": ["small", "large"]}
+
+
+def _config(upstream: str, **parts: Any) -> dict[str, Any]:
+    pool = {"model": canned.MODEL, "endpoints": [upstream]}
+    return {"version": 1, "pools": {"small": pool, "large": dict(pool)}, **parts}
+
+
+def trivial(upstream: str) -> dict[str, Any]:
+    return _config(upstream, decisions=[_everything()])
+
+
+def heuristic(upstream: str) -> dict[str, Any]:
+    return _config(upstream, signals=_signals(), decisions=_decisions())
