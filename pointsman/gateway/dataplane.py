@@ -135,6 +135,8 @@ class _Exchange:
         journal, readings = self.journal, routed.readings
         journal.decision, journal.candidates = routed.decision, routed.candidates
         journal.signals, journal.signal_seconds = readings.values, readings.elapsed
+        for name, failure in readings.failures.items():
+            log.error("signal_failed", signal=name, failure=failure, request_id=journal.id)
         if routed.pools:
             first, choice = routed.pools[0], routed.choice
             journal.chosen = Chosen(first.name, first.config.model, None, choice.by, choice.propensity)

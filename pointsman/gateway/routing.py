@@ -11,6 +11,7 @@ from pointsman.gateway.errors import NoRoute, PoolUnavailable
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.runtime import Runtime
 from pointsman.policies.types import EXPLICIT, Choice, Respond
+from pointsman.signals.context import request_tokens
 from pointsman.signals.facts import Facts, Route
 from pointsman.signals.readings import Readings
 
@@ -50,7 +51,7 @@ def route_request(
     selector = decision.selector
     assert selector is not None
     choice = selector.greedy(facts.pools) if random is None else selector.choose(facts.pools, random)
-    pools = tuple(runtime.pools[name] for name in choice.pools)
+    pools = _fitting(tuple(runtime.pools[name] for name in choice.pools), facts)
     return Routed(decision.name, choice, pools, decision.models, readings)
 
 
@@ -63,6 +64,16 @@ def _explicit(runtime: Runtime, facts: Facts, readings: Readings, pools: tuple[P
         pools = tuple(sorted(pools, key=_load))
     names = tuple(pool.name for pool in pools)
     return Routed(EXPLICIT, Choice(names, EXPLICIT, reason="the request names it"), pools, names, readings)
+
+
+def _fitting(pools: tuple[Pool, ...], facts: Facts) -> tuple[Pool, ...]:
+    """Without the pools whose context window is too small, unless all are: then the upstream's error is the answer."""
+    answer = facts.max_tokens or 0
+    largest = facts.size + answer  # a token is at least a byte of the body
+    if all(pool.config.context is None or largest <= pool.config.context for pool in pools):
+        return pools
+    needed = request_tokens(facts) + answer
+    return tuple(p for p in pools if p.config.context is None or needed <= p.config.context) or pools
 
 
 def _load(pool: Pool) -> tuple[bool, float]:

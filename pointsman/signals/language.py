@@ -29,6 +29,9 @@ _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _URL = re.compile(r"https?://\S+")
 _LETTER = re.compile(r"[^\W\d_]")
 _CODE_SIGN = re.compile(r"[{}\[\];=<>_\\|$#]|\w\(")
+_CODE_START = re.compile(
+    r"\s*(?:class|const|def|elif|else|function|import|private|public|return|static|var|#include)\b"
+)
 _CODE_SHARE = 0.08  # of a line's characters; prose stays below
 
 _SCRIPTS: Mapping[str, str] = {
@@ -127,13 +130,15 @@ def _prose(text: str) -> str:
         text = f"{text[:_HEAD]} {text[-_TAIL:]}"
     if "://" in text:
         text = _URL.sub(" ", text)
-    if _is_code(text):
-        text = "\n".join(line for line in text.split("\n") if not _is_code(line))
-    return text
+    return _without_code(text) if _CODE_SIGN.search(text) else text
 
 
-def _is_code(text: str) -> bool:
-    return len(_CODE_SIGN.findall(text)) > _CODE_SHARE * len(text)
+def _without_code(text: str) -> str:
+    lines = text.split("\n")
+    prose = [line for line in lines if len(_CODE_SIGN.findall(line)) <= _CODE_SHARE * len(line)]
+    if len(prose) < len(lines):  # beside code a line that begins like code is no prose either
+        prose = [line for line in prose if not _CODE_START.match(line)]
+    return "\n".join(prose)
 
 
 def _scripts(text: str) -> Mapping[str, int]:
