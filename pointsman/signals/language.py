@@ -20,7 +20,8 @@ _CODES = (
 LANGUAGES = frozenset(_CODES.split())
 _SAME = {"nb": "no", "nn": "no", "yue": "zh", "wuu": "zh", "arz": "ar", "azb": "az", "bs": "hr", "sh": "sr"}
 
-_HEAD = _TAIL = 768  # characters that are read of a long text
+_LOOKED_AT = 16_384  # characters of each end of a long text in which prose is looked for
+_HEAD = _TAIL = 768  # characters of that prose that are read
 _CANDIDATES = 8
 _LEAST = 0.01  # a language less probable than this is not reported
 _SURE = 0.15  # the likeliest must be more probable than this
@@ -123,7 +124,9 @@ def detect(text: str) -> Mapping[str, float]:
 
 
 def _prose(text: str) -> str:
-    """What a person wrote: no code, no addresses, and of a long text the ends."""
+    """What a person wrote: no code, no addresses; of a long text its ends."""
+    if len(text) > 2 * _LOOKED_AT:
+        text = f"{text[:_LOOKED_AT]} {text[-_LOOKED_AT:]}"
     if "```" in text or "~~~" in text:
         text = _BLOCK.sub(" ", text)
     if len(text) > _HEAD + _TAIL:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pointsman.gateway.access.keys import Identity
 from pointsman.gateway.wire.inbound import Inbound
-from pointsman.gateway.wire.turns import read_messages, read_tools
+from pointsman.gateway.wire.turns import read_messages, read_tool_text, read_tools
 from pointsman.signals.facts import Facts, PoolLoad
 
 
@@ -21,6 +21,7 @@ def build_facts(inbound: Inbound, identity: Identity, pools: Callable[[str], Poo
         stream=inbound.stream,
         read_messages=lambda: read_messages(inbound.route, body),
         read_tools=lambda: read_tools(body),
+        read_tool_text=lambda: read_tool_text(body),
         headers=inbound.headers,
         tenant=identity.tenant,
         roles=identity.roles,

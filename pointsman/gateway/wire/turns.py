@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from pointsman.signals.facts import Message, Route
 
 Body = Mapping[str, Any]
@@ -128,3 +130,9 @@ def read_tools(body: Body) -> Sequence[str]:
         if isinstance(name, str):
             names.append(name)
     return names
+
+
+def read_tool_text(body: Body) -> str:
+    """The tools' definitions as a chat template writes them into the prompt."""
+    tools = body.get("tools")
+    return orjson.dumps(tools).decode() if tools else ""
