@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from multidict import CIMultiDict
 
 from pointsman.gateway.errors import BadRequest
 from pointsman.gateway.pools.pool import Pool
@@ -39,7 +38,7 @@ class Outbound:
 
     method: str
     path: str
-    headers: CIMultiDict[str]
+    headers: Mapping[str, str]
     body: bytes | AsyncIterable[bytes]
     dialect: Dialect
     translation: Translation | None = None

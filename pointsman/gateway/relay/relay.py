@@ -188,7 +188,7 @@ async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
     body, _ = await answer.read_up_to(_ERROR_BODY)
     if answer.status < 400:
         return Refusal(502, JSON, b"")  # a redirect is none of a client's business
-    return Refusal(answer.status, downstream_headers(answer.headers.items()), body, outbound.translation)
+    return Refusal(answer.status, downstream_headers(answer.headers), body, outbound.translation)
 
 
 def _is_worth_a_retry(failure: Failure) -> bool:

@@ -123,7 +123,7 @@ class StreamRelay:
 
     @staticmethod
     def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
-        kept = [h for h in downstream_headers(answer.headers.items()) if h[0] not in _REPLACED]
+        kept = [h for h in downstream_headers(answer.headers) if h[0] not in _REPLACED]
         return kept + EVENT_STREAM
 
 

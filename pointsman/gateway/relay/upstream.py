@@ -1,96 +1,104 @@
-"""The client side of the relay: one connection pool for all endpoints, raw bytes both ways."""
+"""The client side of the relay: connections to all endpoints, raw bytes both ways."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import socket
+import ssl
+from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from urllib.parse import urlsplit
 
 from pointsman.gateway.errors import UpstreamError, UpstreamTimeout
+from pointsman.gateway.relay.http1 import Connection, ConnectionBroken
 
 # vLLM's server (uvicorn) closes idle connections after 5 s; ours must let go of them first.
 _KEEPALIVE = 4.0
-# A kernel's buffers hide a slow reader for megabytes; this bounds what is in flight per stream.
-_RECEIVE_BUFFER = 256 * 1024
-_READ_BUFFER = 64 * 1024
-# aiohttp writes larger bytes in one go and warns about it; a file is written in slices.
-_WRITE_SLICE = 512 * 1024
 _DRAIN = 0.5
-
-Failure = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
 
 
 class ConnectionFailed(UpstreamError):
-    """The attempt ended without an answer, or in the middle of it."""
+    """The attempt ended without an answer, or in the middle of it.
+
+    The message never has the upstream's address: it goes to clients. The decision log names the endpoint."""
 
     def __init__(self, message: str, *, connected: bool = True) -> None:
         super().__init__(message)
         self.connected = connected
 
 
-def _socket(address: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol = address[:3]
-    sock = socket.socket(family, kind, protocol)
-    sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    return sock
+def _broken(error: ConnectionBroken) -> ConnectionFailed:
+    if error.args[0] not in ("closed", "reset"):
+        return ConnectionFailed(f"The upstream did not answer properly: {error}.")
+    if not error.began:
+        return ConnectionFailed("The upstream closed the connection without an answer.")
+    return ConnectionFailed("The connection to the upstream broke before the answer was complete.")
 
 
-def explain_failure(error: BaseException) -> UpstreamError:
-    """Never the upstream's address: the message goes to clients. The decision log names the endpoint."""
+def _unreachable(error: OSError) -> ConnectionFailed:
     match error:
-        case aiohttp.ConnectionTimeoutError():
-            return UpstreamTimeout("The upstream did not accept the connection in time (timeouts.connect).")
-        case aiohttp.ClientConnectorDNSError():
+        case socket.gaierror():
             return ConnectionFailed("The upstream's host name could not be resolved.", connected=False)
-        case aiohttp.ClientConnectorError():
-            return ConnectionFailed("The upstream refused the connection.", connected=False)
-        case aiohttp.ServerDisconnectedError():
-            return ConnectionFailed("The upstream closed the connection without an answer.")
-        case aiohttp.ClientPayloadError() | aiohttp.ClientConnectionError() | OSError():
-            return ConnectionFailed("The connection to the upstream broke before the answer was complete.")
+        case ssl.SSLError():
+            return ConnectionFailed("The upstream's TLS handshake failed; is its certificate valid?", connected=False)
         case _:
-            return ConnectionFailed("The upstream did not answer in valid HTTP.")
+            return ConnectionFailed("The upstream refused the connection.", connected=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an endpoint listens, and what a request to it says."""
+
+    host: str
+    port: int
+    tls: bool
+    prefix: str  # before the path
+    authority: str  # of the Host header
 
 
 @lru_cache(maxsize=4096)
-def _url(base: str, path: str) -> URL:
-    return URL(f"{base}/v1{path}", encoded=True)
+def _origin(base: str) -> Origin:
+    parts = urlsplit(base)
+    assert parts.hostname is not None
+    tls = parts.scheme == "https"
+    port = parts.port or (443 if tls else 80)
+    return Origin(parts.hostname, port, tls, f"{parts.path}/v1", parts.netloc)
 
 
 class Answer:
     """An upstream's status and headers; its body is still on the way."""
 
-    __slots__ = ("_response", "headers", "media", "status")
+    __slots__ = ("_connection", "_idle", "_loop", "headers", "media", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers = response.headers
-        self.media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    def __init__(self, connection: Connection, idle: deque[Connection], loop: asyncio.AbstractEventLoop) -> None:
+        self._connection: Connection | None = connection
+        self._idle = idle
+        self._loop = loop
+        self.status = connection.status
+        self.headers = connection.headers
+        self.media = self.header(b"content-type").partition(";")[0].strip().lower()
+
+    def header(self, name: bytes) -> str:
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
 
     @property
     def encoded(self) -> bool:
-        return self.headers.get("content-encoding", "identity").lower() not in ("identity", "")
+        return self.header(b"content-encoding").lower() not in ("identity", "")
 
     async def read_some(self) -> bytes:
         """What has arrived, at least a byte; b"" at the end. ConnectionFailed once all that came was read."""
-        content = self._response.content
+        connection = self._connection
+        if connection is None:
+            return b""
         try:
-            return await content.readany()
-        except Failure as error:
-            # aiohttp refuses to give out what it had buffered when the connection broke (set_exception comes
-            # before the reader); those are whole events that the client is owed.
-            if content._buffer:
-                return content._read_nowait(-1)
-            raise explain_failure(error) from error
+            data = await connection.read()
+        except ConnectionBroken as error:
+            raise _broken(error) from error
+        if not data:
+            self._release(connection)
+        return data
 
     async def read_up_to(self, limit: int) -> tuple[bytes, bool]:
         """The body, and whether that was all of it."""
@@ -106,72 +114,148 @@ class Answer:
 
     async def drain(self) -> None:
         """Let the connection serve the next request if the little that is left comes at once."""
-        content = self._response.content
-        if content.at_eof():
+        if self._connection is None:
             return
         try:
             async with asyncio.timeout(_DRAIN):
-                while not content.at_eof():
-                    await content.readany()
-        except Failure:
+                while await self.read_some():
+                    pass
+        except (TimeoutError, ConnectionFailed):
             self.close()
 
     def close(self) -> None:
         """Without effect after a whole body; else the upstream sees us leave and stops its work."""
-        self._response.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    def _release(self, connection: Connection) -> None:
+        self._connection = None
+        if connection.reusable:
+            connection.idle_since = self._loop.time()
+            self._idle.append(connection)
+        else:
+            connection.abort()
 
 
 class Upstream:
+    """Keeps idle connections for the next request; pools limit how many are busy."""
+
     def __init__(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # pools limit what is in flight
-                keepalive_timeout=_KEEPALIVE,
-                ttl_dns_cache=10,
-                socket_factory=_socket,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),
-            read_bufsize=_READ_BUFFER,
-            max_line_size=32 * 1024,
-            max_field_size=32 * 1024,
-        )
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._loop = asyncio.get_running_loop()
+        self._idle: dict[tuple[str, int, bool], deque[Connection]] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
 
     async def open(
         self,
         method: str,
         base: str,
         path: str,
-        headers: CIMultiDict[str],
+        headers: Mapping[str, str],
         body: bytes | AsyncIterable[bytes],
         connect_timeout: float,
     ) -> Answer:
         """Send a request and wait for the answer's headers. `path` is below /v1 and may carry a query.
 
         Raises ConnectionFailed, or UpstreamTimeout if connecting took too long."""
-        data: Any = io.BytesIO(body) if isinstance(body, bytes) and len(body) > _WRITE_SLICE else body
+        origin = _origin(base)
+        idle = self._connections(origin)
+        head, body = _head(method, origin, path, headers, body)
+        connection = self._free(idle)
+        if connection is not None and isinstance(body, bytes):
+            try:
+                return await self._exchange(connection, idle, method, head, body)
+            except ConnectionBroken as error:
+                # Most likely the server closed it as idle while our request was under way, and has not read it.
+                if error.began:
+                    raise _broken(error) from error
+        connection = await self._connect(origin, connect_timeout)
         try:
-            response = await self._session.request(
-                method,
-                _url(base, path),
-                data=data if data != b"" else None,
-                headers=headers,
-                allow_redirects=False,
-                timeout=self._timeout(connect_timeout),
-            )
-        except Failure as error:
-            raise explain_failure(error) from error
-        return Answer(response)
+            return await self._exchange(connection, idle, method, head, body)
+        except ConnectionBroken as error:
+            raise _broken(error) from error
+
+    async def _exchange(
+        self,
+        connection: Connection,
+        idle: deque[Connection],
+        method: str,
+        head: bytes,
+        body: bytes | AsyncIterable[bytes],
+    ) -> Answer:
+        try:
+            await connection.send(method, head, body)
+        except BaseException:
+            connection.abort()  # cancelled or broken: half a request must not precede another
+            raise
+        return Answer(connection, idle, self._loop)
+
+    async def _connect(self, origin: Origin, timeout: float) -> Connection:
+        try:
+            async with asyncio.timeout(timeout):
+                return await Connection.open(origin.host, origin.port, origin.tls)
+        except TimeoutError:
+            raise UpstreamTimeout("The upstream did not accept the connection in time (timeouts.connect).") from None
+        except OSError as error:
+            raise _unreachable(error) from error
+
+    def _connections(self, origin: Origin) -> deque[Connection]:
+        key = (origin.host, origin.port, origin.tls)
+        if key not in self._idle:
+            self._idle[key] = deque()
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(_KEEPALIVE, self._sweep)
+        return self._idle[key]
+
+    def _free(self, idle: deque[Connection]) -> Connection | None:
+        """The one used last: the others may then grow old."""
+        oldest = self._loop.time() - _KEEPALIVE
+        while idle:
+            connection = idle.pop()
+            if connection.alive and connection.idle_since > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    def _sweep(self) -> None:
+        oldest = self._loop.time() - _KEEPALIVE
+        for key, idle in list(self._idle.items()):
+            while idle and (idle[0].idle_since <= oldest or not idle[0].alive):
+                idle.popleft().abort()
+            if not idle:
+                del self._idle[key]
+        self._sweeper = self._loop.call_later(_KEEPALIVE / 2, self._sweep) if self._idle else None
 
     async def close(self) -> None:
-        await self._session.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.abort()
+        self._idle.clear()
+        await asyncio.sleep(0)  # transports close in the loop's next turn
 
-    def _timeout(self, connect: float) -> aiohttp.ClientTimeout:
-        if connect not in self._timeouts:
-            self._timeouts[connect] = aiohttp.ClientTimeout(total=None, sock_connect=connect)
-        return self._timeouts[connect]
+
+def _head(
+    method: str, origin: Origin, path: str, headers: Mapping[str, str], body: bytes | AsyncIterable[bytes]
+) -> tuple[bytes, bytes | AsyncIterable[bytes]]:
+    lines = [f"{method} {origin.prefix}{path} HTTP/1.1\r\nhost: {origin.authority}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    if not isinstance(body, bytes):
+        if "content-length" not in headers:
+            lines.append("transfer-encoding: chunked\r\n")
+            body = _chunked(body)
+    elif body or method in ("POST", "PUT", "PATCH"):
+        lines.append(f"content-length: {len(body)}\r\n")
+    lines.append("\r\n")
+    return "".join(lines).encode("latin-1"), body
+
+
+async def _chunked(parts: AsyncIterable[bytes]) -> AsyncIterable[bytes]:
+    async for part in parts:
+        if part:
+            yield b"%x\r\n%b\r\n" % (len(part), part)
+    yield b"0\r\n\r\n"
 
 
 _HOP_BY_HOP = {
@@ -183,32 +267,33 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
     "host", "content-length", "content-encoding", "accept-encoding", "authorization", "x-api-key", "api-key",
     "cookie", "origin", "referer", "expect", "x-request-id",
 }  # fmt: skip
-_NOT_DOWNSTREAM = _HOP_BY_HOP | {
-    "content-length", "date", "server", "set-cookie", "alt-svc", "strict-transport-security", "x-request-id",
-    "endpoint-load-metrics",
+_NOT_DOWNSTREAM = {name.encode() for name in _HOP_BY_HOP} | {
+    b"content-length", b"date", b"server", b"set-cookie", b"alt-svc", b"strict-transport-security",
+    b"endpoint-load-metrics",
 }  # fmt: skip
 
 
-def upstream_headers(headers: Mapping[str, str], credentials: Mapping[str, str], request_id: str) -> CIMultiDict[str]:
+def upstream_headers(headers: Mapping[str, str], credentials: Mapping[str, str], request_id: str) -> dict[str, str]:
     """The client's headers without hop-by-hop ones and credentials; the pool's own credentials instead."""
     named = headers.get("connection", "").lower()
-    sent = CIMultiDict(
-        (name, value)
+    sent = {
+        name: value
         for name, value in headers.items()
         if name not in _NOT_UPSTREAM and not name.startswith("x-pointsman-") and (not named or name not in named)
-    )
-    sent.update(credentials)
+    }
+    for name, value in credentials.items():
+        sent.setdefault(name, value) if name == "anthropic-version" else sent.update({name: value})
     sent["accept-encoding"] = "identity"  # so that events and usage can be read; nothing is re-encoded
     sent["x-request-id"] = request_id
     return sent
 
 
-def downstream_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+def downstream_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An upstream's headers (names in lower case) that are a client's business."""
     kept = []
     for name, value in headers:
-        lower = name.lower()
-        if lower == "x-request-id":
-            kept.append((b"x-upstream-request-id", value.encode("latin-1", "replace")))
-        elif lower not in _NOT_DOWNSTREAM and not lower.startswith(("access-control-", "x-pointsman-")):
-            kept.append((lower.encode("latin-1", "replace"), value.encode("latin-1", "replace")))
+        if name == b"x-request-id":
+            kept.append((b"x-upstream-request-id", value))
+        elif name not in _NOT_DOWNSTREAM and not name.startswith((b"access-control-", b"x-pointsman-")):
+            kept.append((name, value))
     return kept

@@ -32,7 +32,7 @@ async def relay_json(answer: Answer, outbound: Outbound, reply: Reply, watch: Wa
         body = _checked(body, outbound, journal)
     watch.settle()
     journal.answered()
-    await reply.whole(answer.status, downstream_headers(answer.headers.items()), body)
+    await reply.whole(answer.status, downstream_headers(answer.headers), body)
 
 
 def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
@@ -54,7 +54,7 @@ async def relay_bytes(answer: Answer, reply: Reply, watch: Watch, journal: Journ
 
 
 async def _relay_rest(answer: Answer, start: bytes, reply: Reply, watch: Watch, journal: Journal) -> None:
-    headers = downstream_headers(answer.headers.items())
+    headers = downstream_headers(answer.headers)
     journal.answered()
     await reply.start(answer.status, headers + _length(answer))
     journal.asked()
@@ -71,5 +71,5 @@ async def _relay_rest(answer: Answer, start: bytes, reply: Reply, watch: Watch, 
 
 
 def _length(answer: Answer) -> Headers:
-    length = answer.headers.get("content-length")
+    length = answer.header(b"content-length")
     return [(b"content-length", length.encode())] if length else []
