@@ -20,7 +20,7 @@ check: $(VENV)/.dev   ## lint, types, import contracts
 setup: $(VENV)/.run   ## the virtual environment with the locked run-time packages
 
 bench: $(VENV)/.dev   ## the tables of docs/benchmarks.md
-	$(BIN)/python -m pointsman.bench
+	$(BIN)/python -m pointsman.bench --write-docs
 
 lock:                 ## after a change of dependencies in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -q -o requirements/run.lock

@@ -9,7 +9,12 @@ from functools import lru_cache
 import orjson
 
 PATH = "/v1/chat/completions"
-PROMPT = "Where can I read about the history of wooden bridges in the mountains, and which of them still stand?"
+COUNTER = b"00000000"
+PROMPT = (
+    "Where can I read about the history of wooden bridges in the mountains, and which of them still stand? "
+    f"Ticket {COUNTER.decode()}."
+)
+"""With a number for the counter, no two requests are alike: nobody can answer from memory."""
 MODEL = "bench/static"
 
 _STREAM = re.compile(rb'"stream": ?true')

@@ -32,6 +32,7 @@ class Measured:
     """Latencies in seconds."""
 
     requests: int
+    answered: int  # with those of the warm-up
     errors: int
     seconds: float
     rate: float
@@ -45,7 +46,9 @@ class Load:
     """Counts from the end of the warm-up until the time, the count or the patience is used up."""
 
     def __init__(self, request: bytes, seconds: float, warm: float, limit: int) -> None:
-        self.request = request
+        self._before, _, self._after = request.partition(canned.COUNTER)
+        self._asked = 0
+        self._answered = 0
         self._seconds, self._warm, self._limit = seconds, warm, limit
         self._latencies = array("d")
         self._errors = 0
@@ -53,7 +56,12 @@ class Load:
         self._counting = warm <= 0
         self.over = asyncio.Event()
 
+    def request(self) -> bytes:
+        self._asked += 1
+        return b"%b%08d%b" % (self._before, self._asked, self._after)
+
     def answered(self, latency: float) -> None:
+        self._answered += 1
         if self._counting:
             self._latencies.append(latency)
             if len(self._latencies) >= self._limit:
@@ -82,8 +90,8 @@ class Load:
     def _measured(self, elapsed: float) -> Measured:
         times = self._latencies
         count = len(times)
-        marks = (percentile(times, share) for share in (0.5, 0.9, 0.99))
-        return Measured(count, self._errors, elapsed, count / elapsed, *marks, self._example)
+        p50, p90, p99 = (percentile(times, share) for share in (0.5, 0.9, 0.99))
+        return Measured(count, self._answered, self._errors, elapsed, count / elapsed, p50, p90, p99, self._example)
 
 
 class Connection(asyncio.Protocol):
@@ -98,7 +106,7 @@ class Connection(asyncio.Protocol):
 
     def _ask(self) -> None:
         self._began = time.perf_counter()
-        self._transport.write(self._load.request)
+        self._transport.write(self._load.request())
 
     def data_received(self, data: bytes) -> None:
         if self._buffer:

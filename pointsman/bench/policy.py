@@ -6,23 +6,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pointsman.bench import canned
 
 SIGNALS, DECISIONS = 20, 50
 
+SECRETS = {"POINTSMAN_BENCH_KEY": "sk-bench-0123456789abcdef"}
+"""Environment of the gateway."""
+CLIENT = {"authorization": f"Bearer {SECRETS['POINTSMAN_BENCH_KEY']}"}
+"""Headers of its clients."""
+
 _WORDS = {
-    "code": "python javascript typescript rust golang java kotlin swift function class method variable compile compiler "
+    "code": "python javascript typescript rust golang java kotlin swift function class method variable compile "
     "debug debugger stacktrace exception segfault refactor unittest docker kubernetes terraform api endpoint json yaml "
-    "regex algorithm recursion pointer thread mutex async await database schema migration",
+    "regex algorithm recursion pointer thread mutex async await schema migration",
     "legal": "contract lawsuit attorney lawyer clause liability plaintiff defendant statute jurisdiction tort patent "
     "trademark copyright licence subpoena affidavit litigation arbitration settlement injunction negligence custody "
     "probate deposition verdict appeal notary lease tenancy eviction compliance",
     "medical": "diagnosis symptom symptoms dosage prescription antibiotic insulin diabetes asthma cancer tumour biopsy "
     "vaccine allergy migraine hypertension cardiologist surgeon anaesthetic radiology pregnancy paediatric therapy "
     "chemotherapy infection fever rash nausea seizure stroke",
-    "finance": "invoice mortgage dividend portfolio equity bond bonds yield hedge futures option options leverage audit "
+    "finance": "invoice mortgage dividend portfolio equity bond bonds yield hedge futures option options audit "
     "ledger depreciation amortization tax taxes deduction payroll pension annuity inflation interest credit debit "
     "overdraft refinance collateral liquidity volatility",
 }
@@ -38,7 +44,10 @@ def _signals() -> dict[str, dict[str, Any]]:
         "urgent": {"type": "keyword", "any": _URGENT},
         "account": {"type": "regex", "pattern": r"(?i)\b(?:account|customer|order)[ #:-]*\d{5,12}\b"},
         "secret": {"type": "regex", "pattern": r"\b(?:sk|pk|ghp|xoxb)[-_][A-Za-z0-9]{16,}\b"},
-        "sql": {"type": "regex", "pattern": r"(?i)\b(?:select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from)\b"},
+        "sql": {
+            "type": "regex",
+            "pattern": r"(?i)\b(?:select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from)\b",
+        },
         "lang": {"type": "language"},
         "size": {"type": "context"},
         "words": {"type": "structure", "count": "words"},
@@ -65,7 +74,7 @@ def _conditions() -> Iterator[str]:
         yield f"({topic} or {other}) and size > {200 + number} and not admin"
         yield f"app.crawler{number} or ({pattern} and not lang.de)"
         yield f"not blocks > 0 and (image or tools) and {topic} and not night"
-        yield f"(team.team{number} or lang.en) and blocks > {number} and size > {20 + number}"
+        yield f"(team.team_{number + 1} or lang.en) and blocks > {number} and size > {20 + number}"
         yield f"(night or words > {3 + number % 10}) and {pattern} and not {topic} and lang.en"
         number += 1
 
@@ -87,9 +96,14 @@ def _config(upstream: str, **parts: Any) -> dict[str, Any]:
     return {"version": 1, "pools": {"small": pool, "large": dict(pool)}, **parts}
 
 
-def trivial(upstream: str) -> dict[str, Any]:
+def trivial(upstream: str, folder: Path) -> dict[str, Any]:
     return _config(upstream, decisions=[_everything()])
 
 
-def heuristic(upstream: str) -> dict[str, Any]:
-    return _config(upstream, signals=_signals(), decisions=_decisions())
+def heuristic(upstream: str, folder: Path) -> dict[str, Any]:
+    key = {"key": "env:POINTSMAN_BENCH_KEY", "tenant": "team-0", "roles": ["basic"]}
+    return _config(upstream, auth={"keys": [key]}, signals=_signals(), decisions=_decisions())
+
+
+def logged(upstream: str, folder: Path) -> dict[str, Any]:
+    return heuristic(upstream, folder) | {"log": {"decisions": {"path": str(folder / "decisions.jsonl")}}}

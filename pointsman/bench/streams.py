@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import cast
 
 import orjson
@@ -36,6 +37,7 @@ class Streamed:
 @dataclass(frozen=True, slots=True)
 class Plan:
     url: str
+    headers: Mapping[str, str]
     streams: int
     events: int
     per_write: int
@@ -61,7 +63,7 @@ class Reader(asyncio.Protocol):
         self._name, self._plan, self._paces = name, plan, paces
         host, port = address(plan.url)
         body = canned.stream_body(plan.events, plan.per_write, name.decode())
-        self._request = canned.http_request(body, f"{host}:{port}", {})
+        self._request = canned.http_request(body, f"{host}:{port}", plan.headers)
         self._received: list[bytes] = []
         self._done: asyncio.Future[bytes] | None = None
 
@@ -122,6 +124,10 @@ async def _wave(readers: list[Reader], waves: int, tally: _Tally) -> None:
             group.create_task(read(reader))
 
 
+def _same(reader: Reader) -> Reader:
+    return reader
+
+
 async def run(plan: Plan, port: int, waves: int, patience: float) -> Streamed:
     loop = asyncio.get_running_loop()
     paces = Paces() if plan.paced else None
@@ -132,7 +138,7 @@ async def run(plan: Plan, port: int, waves: int, patience: float) -> Streamed:
     async with server:
         try:
             for reader in readers:
-                await loop.create_connection(lambda reader=reader: reader, *address(plan.url))
+                await loop.create_connection(partial(_same, reader), *address(plan.url))
             async with asyncio.timeout(patience):
                 await _wave(readers, 1, warm)
                 began = time.perf_counter()
@@ -148,6 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--url", required=True)
+    parser.add_argument("--headers", type=orjson.loads, default={})
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--events", type=int, default=500)
     parser.add_argument("--per-write", type=int, default=1)
@@ -155,7 +162,7 @@ def main() -> None:
     parser.add_argument("--waves", type=int, default=4)
     parser.add_argument("--patience", type=float, default=60.0)
     options = parser.parse_args()
-    plan = Plan(options.url, options.streams, options.events, options.per_write, options.paced)
+    plan = Plan(options.url, options.headers, options.streams, options.events, options.per_write, options.paced)
     streamed = uvloop.run(run(plan, options.port, options.waves, options.patience))
     print(orjson.dumps(asdict(streamed)).decode())
 

@@ -21,6 +21,15 @@ def median_ratio(values: Sequence[float], bases: Sequence[float]) -> float:
     return median(ratios) if ratios else 0.0
 
 
+def share(values: Sequence[float], bases: Sequence[float]) -> str:
+    """Of the rounds that both have; empty without any."""
+    count = min(len(values), len(bases))
+    if not count:
+        return ""
+    ratio = median_ratio(values[:count], bases[:count])
+    return f"{ratio:.1%}" if ratio < 0.1 else f"{ratio:.0%}"
+
+
 def median_difference(values: Sequence[float], bases: Sequence[float]) -> float:
     return median(value - base for value, base in zip(values, bases, strict=True)) if values else 0.0
 

@@ -16,10 +16,10 @@ from pointsman.gateway.access.origin import Origins, is_preflight
 from pointsman.gateway.admin.control import control_plane
 from pointsman.gateway.config import load
 from pointsman.gateway.dataplane import DataPlane
-from pointsman.gateway.errors import ConfigError, Forbidden
+from pointsman.gateway.errors import ConfigError, Forbidden, Problem
 from pointsman.gateway.observe.decision_log import DecisionLog
 from pointsman.gateway.observe.known import Known
-from pointsman.gateway.observe.logs import hide
+from pointsman.gateway.observe.logs import hide, set_level
 from pointsman.gateway.observe.metrics import Metrics
 from pointsman.gateway.observe.outcome import Outcome
 from pointsman.gateway.policy import build_policy
@@ -30,7 +30,7 @@ from pointsman.gateway.relay.upstream import Upstream
 from pointsman.gateway.runtime import Runtime, model_names
 from pointsman.gateway.schema import Config
 from pointsman.gateway.wire.inbound import Receive, Scope, Send
-from pointsman.policies.decide import Policy
+from pointsman.gateway.wire.reply import JSON
 
 log = structlog.get_logger(__name__)
 
@@ -43,17 +43,16 @@ CONTROL = frozenset(("healthz", "readyz", "metrics", "admin", "console"))
 def build_runtime(config: Config, old: Mapping[str, Pool] | None = None) -> Runtime:
     """Without side effects on what serves now, except that pools that stay are taken over."""
     signals, policy = build_policy(config)
-    guards = Policy((d for d in policy.decisions if d.respond is not None), signals)
     keys = KeyRing.of_clients(config.auth) if config.auth else None
     admin = KeyRing.of_admins(config.admin) if config.admin.keys else None
     origins = Origins(config.server.cors, config.auth is not None)
     admin_origins = Origins((), admin is not None)
     pools = reconcile(old or {}, config.pools)  # last: nothing after it can fail
-    return Runtime(config, signals, policy, guards, pools, model_names(pools), keys, admin, origins, admin_origins)
+    return Runtime(config, signals, policy, pools, model_names(pools), keys, admin, origins, admin_origins)
 
 
 class Gateway:
-    """An ASGI application. `start` and `stop` are also called by the lifespan protocol."""
+    """An ASGI application; whoever serves it calls `start` before and `stop` after."""
 
     def __init__(
         self,
@@ -65,6 +64,7 @@ class Gateway:
         self.metrics = Metrics(__version__)
         self.runtime = build_runtime(config)
         self.draining = False
+        self.exposed = False  # whether other machines can reach the listening socket
         self._random = random or Random()
         self._observers: list[Callable[[Outcome], None]] = []
         self._log = DecisionLog(config.log.decisions)
@@ -93,23 +93,33 @@ class Gateway:
 
     async def reload(self) -> Runtime:
         """Read the file again. ConfigError if it is bad; then the old configuration goes on serving."""
-        if self._path is None:
-            raise ConfigError([])
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(load, self._path)
+                config = await asyncio.to_thread(self._read)
             except ConfigError:
                 self.metrics.reloaded(False)
                 raise
-            before = self.runtime.config.server
-            if (config.server.host, config.server.port) != (before.host, before.port):
+            before = self.runtime.config
+            if (config.server.host, config.server.port) != (before.server.host, before.server.port):
                 log.warning("restart_needed", reason="server.host or server.port changed; the old address stays")
             self._serve(build_runtime(config, self.runtime.pools))
             self._monitor.update(self.runtime.pools.values())
             self._log.reload(config.log.decisions)
+            if config.log.level != before.log.level:
+                set_level(config.log.level)
             self.metrics.reloaded(True)
             log.info("reloaded", file=str(self._path), pools=len(config.pools), decisions=len(config.decisions))
             return self.runtime
+
+    def _read(self) -> Config:
+        if self._path is None:
+            raise ConfigError([Problem("this gateway was started without a file that could be read again")])
+        config = load(self._path)
+        if config.auth is None and self.exposed:  # whatever server.host says now: the old address stays
+            raise ConfigError(
+                [Problem("without auth.keys only loopback may be listened on; restart to change both", str(self._path))]
+            )
+        return config
 
     def _serve(self, runtime: Runtime) -> None:
         hide(_secrets(runtime.config))
@@ -123,11 +133,9 @@ class Gateway:
             observe(outcome)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["method"] == "OPTIONS" and await self._preflight(scope, send):
+        if scope["method"] == "OPTIONS" and await self._preflight(scope, send):
             return
-        elif scope["path"].lstrip("/").partition("/")[0] in CONTROL:
+        if scope["path"].lstrip("/").partition("/")[0] in CONTROL:
             await self._control(scope, receive, send)
         else:
             await self._data(scope, receive, send)
@@ -141,18 +149,10 @@ class Gateway:
         answer = self.runtime.origins.preflight(
             origin, headers.get(b"host"), headers.get(b"access-control-request-headers")
         )
-        status, fields, body = (403, [], answer.body()) if isinstance(answer, Forbidden) else (204, answer, b"")
+        status, fields, body = (403, JSON, answer.body()) if isinstance(answer, Forbidden) else (204, answer, b"")
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
         return True
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await self.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.stop()
-        await send({"type": "lifespan.shutdown.complete"})
 
 
 def _secrets(config: Config) -> list[str]:

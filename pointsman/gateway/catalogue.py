@@ -1,19 +1,22 @@
-"""`GET /v1/models`: what a request may put into `model`."""
+"""`GET /v1/models`: what a request may put into `model`, in a form that both SDKs read."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
-from pointsman.gateway.errors import ModelNotFound
 from pointsman.gateway.runtime import Runtime
 
-_CREATED = 1_700_000_000  # the wire wants a time; a model has none here, and a constant keeps answers equal
+# The wires want a time; a model has none here, and a constant keeps answers equal.
+_CREATED = 1_700_000_000
+_CREATED_AT = "2023-11-14T22:13:20Z"
 
 
 def _model(name: str, owner: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": _CREATED, "owned_by": owner}
+    openai = {"id": name, "object": "model", "created": _CREATED, "owned_by": owner}
+    return {**openai, "type": "model", "display_name": name, "created_at": _CREATED_AT}
 
 
 def models(runtime: Runtime) -> dict[str, dict[str, Any]]:
@@ -24,13 +27,13 @@ def models(runtime: Runtime) -> dict[str, dict[str, Any]]:
 
 
 def render(runtime: Runtime, path: str) -> bytes:
-    """`path` is /models or /models/{id}; an id may hold slashes (org/name)."""
+    """`path` is /models or /models/{id}; an id may hold slashes (org/name), encoded or not."""
     listed = models(runtime)
-    name = path.removeprefix("/models").removeprefix("/")
+    name = unquote(path.removeprefix("/models").removeprefix("/"))
     if not name:
-        return orjson.dumps({"object": "list", "data": list(listed.values())})
+        ids = list(listed)
+        page = {"object": "list", "has_more": False, "first_id": ids[0], "last_id": ids[-1]}
+        return orjson.dumps({**page, "data": list(listed.values())})
     if name not in listed:
-        raise ModelNotFound(
-            f"The model {name[:128]!r} does not exist here. GET /v1/models lists what does.", param="model"
-        )
+        raise runtime.unknown(name)
     return orjson.dumps(listed[name])

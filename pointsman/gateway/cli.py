@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "Check a configuration file.",
     "explain": "Show how prompts would be routed; no backend is called.",
     "sim": "Run one simulated vLLM server.",
+    "bench": "Measure the gateway next to bare relays and other gateways.",
 }
 """Module `commands/NAME.py` has a function NAME, whose signature gives the options."""
 

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
-import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from random import Random
+from itertools import cycle
+from random import Random, getrandbits
 
 import structlog
 
 from pointsman.gateway import canned, catalogue
 from pointsman.gateway.access.keys import ANONYMOUS
-from pointsman.gateway.errors import ClientDisconnected, MethodNotAllowed, RequestError, UpstreamError
+from pointsman.gateway.errors import BadRequest, ClientDisconnected, MethodNotAllowed, RequestError, UpstreamError
 from pointsman.gateway.explain import debug_headers
 from pointsman.gateway.observe.outcome import Chosen, ErrorSource, Outcome, Stage
-from pointsman.gateway.relay.failure import Aborted
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import speaks
 from pointsman.gateway.relay.relay import Relay
 from pointsman.gateway.relay.upstream import Upstream
-from pointsman.gateway.relay.watch import Watch
+from pointsman.gateway.relay.watch import ClientStalled, Watch
 from pointsman.gateway.routing import Routed, route_request
 from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.count_tokens import count_tokens
-from pointsman.gateway.wire.dialect import DIALECTS
+from pointsman.gateway.wire.dialect import DIALECTS, Dialect
 from pointsman.gateway.wire.inbound import (
     ROUTES,
     Inbound,
     Receive,
     Scope,
     Send,
+    below_v1,
     check_types,
+    has_body,
+    is_json,
     parse_json,
     read_body,
     read_headers,
 )
 from pointsman.gateway.wire.reading import build_facts
-from pointsman.gateway.wire.reply import EVENT_STREAM, JSON, Headers, Reply
+from pointsman.gateway.wire.reply import CUT, EVENT_STREAM, JSON, Headers, Reply
+from pointsman.gateway.wire.upload import Upload
 from pointsman.signals.facts import Route
 
 log = structlog.get_logger(__name__)
 
+Clock = Callable[[], float]
+
+_TIMED = 16
+"""The signals of one request in so many are timed: with twenty signals the clock costs as much as some of them."""
+
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class DataPlane:
@@ -51,10 +61,11 @@ class DataPlane:
         self._upstream = upstream
         self._record = record
         self._random = random
+        self._clocks = cycle([time.perf_counter, *[None] * (_TIMED - 1)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.runtime is not None
-        exchange = _Exchange(self.runtime, self._upstream, self._random, scope, receive, send)
+        exchange = _Exchange(self.runtime, self._upstream, self._random, next(self._clocks), scope, receive, send)
         try:
             await exchange.serve()
         finally:
@@ -65,14 +76,24 @@ class _Exchange:
     """One request and its answer. `runtime` is held, so that a reload does not change it halfway."""
 
     def __init__(
-        self, runtime: Runtime, upstream: Upstream, random: Random, scope: Scope, receive: Receive, send: Send
+        self,
+        runtime: Runtime,
+        upstream: Upstream,
+        random: Random,
+        clock: Clock | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         self._runtime = runtime
         self._upstream = upstream
         self._random = random
         self._receive = receive
+        self._extensions = scope.get("extensions", {})
         self._headers = headers = read_headers(scope)
-        path = below_v1(scope["path"])
+        self._clock = time.perf_counter if self._wants_debug() else clock
+        # As it came: what is decoded for us must not be sent on as if the client had written it.
+        path = below_v1(scope["raw_path"].decode("latin-1"))
         self._inbound = Inbound(
             ROUTES.get(path, Route.OTHER), scope["method"], path, scope.get("query_string", b""), headers
         )
@@ -84,13 +105,12 @@ class _Exchange:
         journal, reply = self.journal, self._reply
         try:
             await self._answer()
-        except ClientDisconnected:
+        except ClientDisconnected as error:
             journal.disconnect = journal.waiting
+            if isinstance(error, ClientStalled):
+                await self._cut(error)
             journal.status = ClientDisconnected.status
             return
-        except Aborted:
-            # Returning without an end makes the server cut the connection.
-            journal.error_source, journal.error_code = ErrorSource.UPSTREAM, "upstream_error"
         except RequestError as error:
             await self._fail(error)
         except Exception:
@@ -102,10 +122,22 @@ class _Exchange:
         journal = self.journal
         journal.error_code = error.code
         journal.error_source = ErrorSource.UPSTREAM if isinstance(error, UpstreamError) else ErrorSource.GATEWAY
-        if self._reply.started:
-            return  # too late for another answer: the server cuts the connection
+        if self._reply.started:  # too late for another answer
+            await self._cut(error)
+            return
         headers = [(name.encode(), value.encode()) for name, value in error.headers().items()]
-        await self._reply.whole(error.status, JSON + headers, DIALECTS[self._inbound.route].error_body(error))
+        await self._reply.whole(error.status, JSON + headers, _dialect(self._inbound).error_body(error))
+
+    async def _cut(self, why: RequestError) -> None:
+        """Nobody may take half an answer for a whole one, and nobody needs what waits to be sent of it."""
+        if self._reply.finished:
+            return
+        log.warning("answer_cut", request_id=self.journal.id, reason=why.message)
+        cut = self._extensions.get(CUT)
+        if cut is not None:  # else the server closes what is not finished
+            cut["abort"]()
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
 
     async def _answer(self) -> None:
         runtime, headers, journal = self._runtime, self._headers, self.journal
@@ -120,13 +152,13 @@ class _Exchange:
         await self._read()
         journal.facts = facts = build_facts(self._inbound, identity, runtime.load)
         since = journal.stage(Stage.PARSE, journal.began)
-        routed = self._routed = route_request(runtime, facts, self._inbound.path, self._random)
+        routed = self._routed = route_request(runtime, facts, self._inbound.path, self._random, self._clock)
         self._note(routed)
         journal.stage(Stage.DECIDE, since)
         if routed.respond is not None:
             body = canned.render(routed.respond, self._inbound, journal.id)
             await self._reply.whole(200, EVENT_STREAM if self._inbound.stream else JSON, body)
-        elif facts.route is Route.COUNT_TOKENS and not any(speaks(p.config, facts.route) for p in routed.pools):
+        elif facts.route is Route.COUNT_TOKENS and not speaks(routed.pools[0].config, facts.route):
             await self._reply.whole(200, JSON, count_tokens(self._inbound.body))
         else:
             await self._relay(routed)
@@ -144,8 +176,9 @@ class _Exchange:
     async def _relay(self, routed: Routed) -> None:
         journal = self.journal
         try:
-            with Watch(self._receive) as watch:
-                watch.total(max(pool.config.timeouts.total for pool in routed.pools))
+            upload = self._inbound.upload
+            with Watch(upload.receive if upload else self._receive) as watch:
+                watch.total(self._seconds_left(routed))
                 relay = Relay(self._upstream, self._inbound, self._reply, watch, journal, self._random)
                 await relay.run(routed.pools, journal.facts.session if journal.facts else None)
         finally:
@@ -153,21 +186,26 @@ class _Exchange:
                 price = self._runtime.pools[journal.chosen.pool].config.price
                 journal.cost = journal.usage.cost(price.input, price.output)
 
+    def _seconds_left(self, routed: Routed) -> float:
+        total = max(pool.config.timeouts.total for pool in routed.pools)
+        wanted = deadline(self._headers)
+        return total if wanted is None else min(total, self.journal.began + wanted - time.perf_counter())
+
     async def _models(self) -> None:
         if self._inbound.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed("Use GET for /v1/models.")
+            raise MethodNotAllowed("Use GET for /v1/models.", "GET, HEAD")
         await self._reply.whole(200, JSON, catalogue.render(self._runtime, self._inbound.path))
 
     async def _read(self) -> None:
-        inbound = self._inbound
+        inbound, headers, limit = self._inbound, self._headers, self._runtime.config.server.max_body
         if inbound.route is not Route.OTHER and inbound.method != "POST":
-            raise MethodNotAllowed(f"Use POST for /v1{inbound.path}.")
-        raw = await read_body(self._receive, self._headers, self._runtime.config.server.max_body)
-        media = self._headers.get("content-type", "")
-        if inbound.route is Route.OTHER and not (raw and "json" in media):
-            self._inbound = replace(inbound, raw=raw)
+            raise MethodNotAllowed(f"Use POST for /v1{inbound.path}.", "POST")
+        if inbound.route is Route.OTHER and not (has_body(headers) and is_json(headers.get("content-type", ""))):
+            upload = Upload(self._receive, headers, limit) if has_body(headers) else None
+            self._inbound = replace(inbound, upload=upload)
             return
-        body = parse_json(raw, self._headers)
+        raw = await read_body(self._receive, headers, limit)
+        body = parse_json(raw, headers)
         check_types(inbound.route, body)
         self._inbound = replace(inbound, raw=raw, body=body)
         self.journal.stream = self._inbound.stream
@@ -178,14 +216,14 @@ class _Exchange:
         headers = [(b"x-request-id", journal.id.encode())]
         if journal.decision is not None:
             headers.append((b"x-pointsman-decision", journal.decision.encode()))
-            headers.append((b"x-pointsman-cache", b"bypass"))
         if journal.chosen is not None:
             headers.append((b"x-pointsman-model", journal.chosen.model.encode("latin-1", "replace")))
             headers.append((b"x-pointsman-pool", journal.chosen.pool.encode()))
         overhead = journal.overhead()
         if journal.error_source is not None:
             headers.append((b"x-pointsman-error-source", journal.error_source.encode()))
-        if journal.decision is not None:
+        if journal.decision is not None or journal.error_source is None:  # errors before routing have less to tell
+            headers.append((b"x-pointsman-cache", b"bypass"))
             headers.append((b"x-pointsman-overhead-ms", b"%.3f" % (overhead * 1000)))
         if self._routed is not None and self._wants_debug():
             skipped = [name for name in self._runtime.signals if name not in self._routed.readings.values]
@@ -196,12 +234,21 @@ class _Exchange:
         return self._headers.get("x-pointsman-debug") == "1" and self._runtime.config.server.debug_headers
 
 
-def below_v1(path: str) -> str:
-    """`/v1/chat/completions/` and `/chat/completions` are the same."""
-    path = path.removeprefix("/v1") if path.startswith("/v1/") or path == "/v1" else path
-    return path.rstrip("/") or "/"
+def _dialect(inbound: Inbound) -> Dialect:
+    """Whoever calls `/v1/messages/batches` speaks Anthropic's wire, too."""
+    return DIALECTS[Route.MESSAGES if inbound.path.startswith("/messages/") else inbound.route]
+
+
+def deadline(headers: Mapping[str, str]) -> float | None:
+    """Seconds from the request's arrival."""
+    given = headers.get("x-pointsman-deadline-ms")
+    if given is None:
+        return None
+    if not _MILLISECONDS.fullmatch(given):
+        raise BadRequest("The header `x-pointsman-deadline-ms` must be a whole number of milliseconds, at least 1.")
+    return int(given) / 1000
 
 
 def request_id(headers: Mapping[str, str]) -> str:
     given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else f"req_{os.urandom(12).hex()}"
+    return given if _REQUEST_ID.fullmatch(given) else f"req_{getrandbits(96):024x}"

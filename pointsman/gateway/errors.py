@@ -94,6 +94,13 @@ class NoRoute(NotFound):
 class MethodNotAllowed(RequestError):
     status, type, code = 405, "invalid_request_error", "method_not_allowed"
 
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow  # methods, joined by commas
+
+    def headers(self) -> Mapping[str, str]:
+        return {**super().headers(), "allow": self.allow}
+
 
 class PayloadTooLarge(RequestError):
     status, type, code = 413, "invalid_request_error", "request_too_large"

@@ -8,8 +8,8 @@ from typing import Any
 from pointsman.gateway.routing import Routed
 from pointsman.signals.base import SignalValue
 
-MAX_HEADER = 8 * 1024
-"""Bytes of a debug header; clients and proxies refuse longer ones."""
+MAX_HEADER = 6 * 1024
+"""Bytes of a debug header; there are two of them, and Node refuses answers with more than 16 KB of headers."""
 
 
 def explain_signals(routed: Routed) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def _signal(signal: SignalValue, seconds: float) -> dict[str, Any]:
     return form
 
 
-def explain(identifier: str, routed: Routed, skipped: list[str], overhead: float) -> dict[str, Any]:
+def explain(identifier: str | float | None, routed: Routed, skipped: list[str], overhead: float) -> dict[str, Any]:
     """`overhead` in seconds, of the whole decision."""
     choice = routed.choice
     return {
@@ -41,17 +41,24 @@ def explain(identifier: str, routed: Routed, skipped: list[str], overhead: float
         "skipped": skipped,
         "selection": {
             "by": choice.by,
-            "choice": choice.pools[0] if choice.pools else None,
+            "choice": routed.pools[0].name if routed.pools else None,
             "propensity": choice.propensity,
             "scores": dict(choice.scores),
             "quality": {
                 pool.name: pool.config.quality["default"] for pool in routed.pools if "default" in pool.config.quality
             },
-            "reason": choice.reason,
+            "reason": _reason(routed),
         },
         "encoder_ms": 0.0,
         "overhead_ms": round(overhead * 1000, 4),
     }
+
+
+def _reason(routed: Routed) -> str:
+    wanted = routed.choice.pools[0] if routed.choice.pools else None
+    if wanted is None or wanted == routed.pools[0].name:
+        return routed.choice.reason
+    return f"the context window of {wanted} is too small"
 
 
 def debug_headers(identifier: str, routed: Routed, skipped: list[str], overhead: float) -> list[tuple[bytes, bytes]]:
@@ -65,8 +72,10 @@ def debug_headers(identifier: str, routed: Routed, skipped: list[str], overhead:
 
 def _compact(form: dict[str, Any]) -> bytes:
     """ASCII JSON; the members that do not fit are left out, so that it stays JSON."""
-    text = json.dumps(form, separators=(",", ":"))
-    while len(text) > MAX_HEADER and form:
-        form = dict(list(form.items())[:-1])
-        text = json.dumps(form, separators=(",", ":"))
-    return text.encode("ascii")
+    members, room = [], MAX_HEADER - len("{}")
+    for name, value in form.items():
+        member = json.dumps({name: value}, separators=(",", ":"))[1:-1]
+        if len(member) < room:
+            members.append(member)
+            room -= len(member) + len(",")
+    return f"{{{','.join(members)}}}".encode("ascii")

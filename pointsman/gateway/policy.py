@@ -66,6 +66,7 @@ def build(
             built.signals[name] = registry.build(name, options)
         except ValueError as error:
             built.findings.append(Finding(str(error), ("signals", name), at_key=True))
+    registry.join(built.signals.values())
     broken = set(declared) - set(built.signals)
     for index, text in conditions.items():
         when = _condition(text, index, built, pools, broken)

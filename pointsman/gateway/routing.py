@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from pointsman.gateway.errors import NoRoute, PoolUnavailable
+from pointsman.gateway.errors import NoRoute, NotFound
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.runtime import Runtime
-from pointsman.policies.types import EXPLICIT, Choice, Respond
+from pointsman.gateway.runtime import Runtime, shown
+from pointsman.policies.types import EXPLICIT, Choice, Decision, Respond
 from pointsman.signals.context import request_tokens
 from pointsman.signals.facts import Facts, Route
 from pointsman.signals.readings import Readings
@@ -31,9 +31,11 @@ def route_request(
     facts: Facts,
     path: str,
     random: Random | None,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] | None = time.perf_counter,
 ) -> Routed:
-    """`path` is below /v1; without `random` the choice is greedy. ModelNotFound, NotFound or NoRoute if none."""
+    """`path` is below /v1; without `random` the choice is greedy, without `clock` no signal is timed.
+
+    ModelNotFound, NotFound or NoRoute if there is nowhere to go."""
     readings = Readings(runtime.signals, facts, clock)
     if facts.route is Route.OTHER:
         return _explicit(runtime, facts, readings, _taking(runtime, facts, path))
@@ -47,7 +49,7 @@ def route_request(
             "Add a last decision with `when: true`, or name one of the models of GET /v1/models."
         )
     if decision.respond is not None:
-        return Routed(decision.name, Choice((), "respond"), (), (), readings, decision.respond)
+        return _answered(decision, readings)
     selector = decision.selector
     assert selector is not None
     choice = selector.greedy(facts.pools) if random is None else selector.choose(facts.pools, random)
@@ -55,13 +57,17 @@ def route_request(
     return Routed(decision.name, choice, pools, decision.models, readings)
 
 
+def _answered(decision: Decision, readings: Readings) -> Routed:
+    return Routed(decision.name, Choice((), "respond"), (), (), readings, decision.respond)
+
+
 def _explicit(runtime: Runtime, facts: Facts, readings: Readings, pools: tuple[Pool, ...]) -> Routed:
-    """The request names its pools; only the policy's guards are asked."""
-    guard = runtime.guards.decide(readings, facts.pools).decision
-    if guard is not None:
-        return Routed(guard.name, Choice((), "respond"), (), (), readings, guard.respond)
+    """The request names its pools; but what the policy would answer itself, it answers here, too."""
+    decision = runtime.policy.decide(readings, facts.pools).decision
+    if decision is not None and decision.respond is not None:
+        return _answered(decision, readings)
     if len(pools) > 1:
-        pools = tuple(sorted(pools, key=_load))
+        pools = _fitting(tuple(sorted(pools, key=_load)), facts)
     names = tuple(pool.name for pool in pools)
     return Routed(EXPLICIT, Choice(names, EXPLICIT, reason="the request names it"), pools, names, readings)
 
@@ -89,5 +95,9 @@ def _taking(runtime: Runtime, facts: Facts, path: str) -> tuple[Pool, ...]:
     assert facts.model is not None
     chosen = tuple(pool for pool in runtime.named(facts.model) if pool in listed)
     if not chosen:
-        raise PoolUnavailable(f"None of the pools of {facts.model!r} lists this path in its `paths`.")
+        raise NotFound(
+            f"No pool of {facts.model[:128]!r} takes {shown(path)}. Name one that does "
+            f"({', '.join(pool.name for pool in listed)}), or list the path in the `paths` of yours.",
+            param="model",
+        )
     return chosen

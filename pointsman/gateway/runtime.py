@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.errors import ModelNotFound, NotFound
+from pointsman.gateway.pools.paths import upstream_path
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.schema import Config
 from pointsman.policies.decide import Policy
@@ -22,7 +24,6 @@ class Runtime:
     config: Config
     signals: Mapping[str, Signal[Any]]
     policy: Policy
-    guards: Policy  # the decisions that respond; they hold for requests that name a pool, too
     pools: Mapping[str, Pool]
     models: Mapping[str, tuple[Pool, ...]]  # by pool name and by model name
     keys: KeyRing | None
@@ -40,23 +41,33 @@ class Runtime:
         """The pools that serve what the request names."""
         pools = self.models.get(model)
         if pools is None:
-            hint = did_you_mean(model, [*self.models, *self.config.aliases])
-            raise ModelNotFound(
-                f"The model {model[:128]!r} does not exist here{hint}. GET /v1/models lists what does.", param="model"
-            )
+            raise self.unknown(model)
         return pools
+
+    def unknown(self, model: str) -> ModelNotFound:
+        hint = did_you_mean(model[:128], [*self.models, *self.config.aliases])
+        return ModelNotFound(
+            f"The model {model[:128]!r} does not exist here{hint}. GET /v1/models lists what does.", param="model"
+        )
 
     def listing(self, path: str) -> tuple[Pool, ...]:
         """The pools that take a path (below /v1) that is passed through by bytes."""
-        full = f"/v1{path}"
-        pools = tuple(
-            pool
-            for pool in self.pools.values()
-            if any(full == p or full.startswith(p.rstrip("/") + "/") for p in pool.config.paths)
-        )
+        pools = () if _climbs(path) else self._taking(path)
         if not pools:
-            raise NotFound(f"No pool takes {full[:128]}. List it in the `paths` of a pool that does.")
+            raise NotFound(f"No pool takes {shown(path)}. List it in the `paths` of a pool that does.")
         return pools
+
+    def _taking(self, path: str) -> tuple[Pool, ...]:
+        return tuple(pool for pool in self.pools.values() if upstream_path(pool.config, path) is not None)
+
+
+def shown(path: str) -> str:
+    return f"/v1{path}"[:128]
+
+
+def _climbs(path: str) -> bool:
+    """An upstream may resolve `..` and so leave what its pool lists."""
+    return not {".", ".."}.isdisjoint(unquote(path).replace("\\", "/").split("/"))
 
 
 def model_names(pools: Mapping[str, Pool]) -> dict[str, tuple[Pool, ...]]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
+import math
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 import uvicorn
 
+from pointsman.gateway.access.origin import is_loopback
 from pointsman.gateway.app import Gateway
 from pointsman.gateway.errors import ConfigError, PointsmanError
+from pointsman.gateway.protocol import Protocol
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +25,9 @@ _KEEP_ALIVE = 75
 _BACKLOG = 2048
 # A kernel's send buffer grows to megabytes and hides a slow reader; with this it is noticed at once.
 _SEND_BUFFER = 256 * 1024
+_TICKS_PER_SECOND = 10  # uvicorn's
+_TICK = 0.02  # seconds between two looks at what still runs
+_CUT = 2.0  # seconds for requests to end after their connection was cut
 
 
 class CannotListen(PointsmanError):
@@ -30,50 +35,99 @@ class CannotListen(PointsmanError):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one."""
+    """A listening socket; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         sock.bind((host, port))
+        sock.listen(_BACKLOG)  # only now is the port surely ours
         sock.setblocking(False)
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # the latter two: text that cannot be a host
         sock.close()
         raise CannotListen(f"cannot listen on {host}:{port}: {_advice(error)}") from None
     return sock
 
 
-def _advice(error: OSError) -> str:
+def _advice(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return "this is no host name. Check --host and server.host."
     if error.errno == errno.EADDRINUSE:
         return "the port is in use. Stop what uses it, or choose another with --port."
     if error.errno == errno.EACCES:
         return "this user may not use the port. Choose one above 1023 with --port."
-    return f"{(os.strerror(error.errno) if error.errno else str(error)).lower()}. Check --host and --port."
+    return f"{(error.strerror or str(error)).lower()}. Check --host and --port."
 
 
-def _options(gateway: Gateway) -> uvicorn.Config:
-    return uvicorn.Config(
-        gateway,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, round(gateway.runtime.config.server.drain)),
-    )
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with our own answer to signals: drain and exit with 0, reload on SIGHUP."""
+    """uvicorn's acceptor and HTTP protocol; start, signals, drain and end are ours."""
 
     def __init__(self, gateway: Gateway) -> None:
-        super().__init__(_options(gateway))
+        config = uvicorn.Config(
+            gateway,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # nothing here trusts what a header says of the client's address
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+        config.load()
+        super().__init__(config)
+        self.lifespan = config.lifespan_class(config)
         self._gateway = gateway
         self._reloads: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def open(self, sock: socket.socket) -> AsyncIterator[str]:
+        """Answers at the URL that it yields; drains on the way out."""
+        self._gateway.exposed = not is_loopback(sock.getsockname()[0])
+        await self._gateway.start()
+        try:
+            await self.startup([sock])
+            try:
+                yield _url(sock)
+            finally:
+                await self.shutdown()
+        finally:
+            await self._gateway.stop()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_PER_SECOND == 0:
+            self.close_late()
+        return await super().on_tick(counter)
+
+    def close_late(self) -> None:
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, Protocol)
+            connection.close_if_late()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's own cancels what is left, with a traceback for each, or abandons it when it is forced."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        drain = self._gateway.runtime.config.server.drain
+        await _wait(drain, lambda: self.force_exit or self._is_idle())
+        if self.server_state.tasks:
+            reason = "second signal" if self.force_exit else "server.drain"
+            log.warning("cut", requests=len(self.server_state.tasks), reason=reason)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()  # to a request this is a client that leaves
+        await _wait(_CUT, self._is_idle)
+
+    def _is_idle(self) -> bool:
+        return not (self.server_state.connections or self.server_state.tasks)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -96,6 +150,8 @@ class Server(uvicorn.Server):
         self._gateway.draining = True
 
     def _reload(self) -> None:
+        if not self.started or self.should_exit:
+            return
         task = asyncio.get_running_loop().create_task(self._reload_file())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
@@ -107,20 +163,28 @@ class Server(uvicorn.Server):
             log.error("reload_failed", problems=[str(p) for p in error.problems], serving="the old configuration")
 
 
+async def _wait(seconds: float, done: Callable[[], bool]) -> None:
+    """At most so long. uvicorn has no event for its last connection, so we look."""
+    for _ in range(math.ceil(seconds / _TICK)):
+        if done():
+            return
+        await asyncio.sleep(_TICK)
+
+
 async def serve(gateway: Gateway, sock: socket.socket) -> None:
-    await Server(gateway).serve(sockets=[sock])
+    """Until SIGTERM or SIGINT, and then until the running requests are done, for at most `server.drain`."""
+    server = Server(gateway)
+    with contextlib.closing(sock), server.capture_signals():
+        async with server.open(sock) as url:
+            log.info("listening", url=url)
+            await server.main_loop()
+            log.info("draining", requests=len(server.server_state.tasks))
+        log.info("stopped")
 
 
 @contextlib.asynccontextmanager
 async def running(gateway: Gateway, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """The gateway's URL, served in the running loop without touching the process's signals."""
-    config = _options(gateway)
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
     with contextlib.closing(listen(host, port)) as sock:
-        await server.startup(sockets=[sock])
-        try:
-            yield f"http://{host}:{sock.getsockname()[1]}"
-        finally:
-            await server.shutdown(sockets=[sock])
+        async with Server(gateway).open(sock) as url:
+            yield url

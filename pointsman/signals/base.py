@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -89,6 +89,11 @@ class Signal(ABC, Generic[OptionsT]):
     def known_labels(self) -> frozenset[str] | None:
         """The labels that exist, lower case with underscores; None if any may occur (or it has none)."""
         return None
+
+    @classmethod
+    def join(cls, signals: Sequence[Self]) -> None:
+        """Called once with all signals of this class, for those that can share work."""
+        return
 
     @abstractmethod
     def evaluate(self, facts: Facts) -> SignalValue: ...

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -57,6 +56,18 @@ class PoolLoad:
     healthy: bool = True  # at least one endpoint can take a request
 
 
+class lazy(Generic[T]):  # noqa: N801  used like functools.cached_property
+    """Computed on first use. `cached_property` takes a lock before Python 3.12, which costs more than most of these."""
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        self._function = function
+        self._name = function.__name__
+
+    def __get__(self, instance: object, owner: type) -> T:
+        value = instance.__dict__[self._name] = self._function(instance)
+        return value
+
+
 @dataclass(frozen=True)
 class Facts:
     """One request. Cheap fields are given, the costly ones are derived once, when a signal first asks."""
@@ -78,20 +89,20 @@ class Facts:
     pools: Callable[[str], PoolLoad] = field(default=lambda name: PoolLoad())
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
-    @cached_property
+    @lazy
     def messages(self) -> tuple[Message, ...]:
         return tuple(self.read_messages())
 
-    @cached_property
+    @lazy
     def tools(self) -> tuple[str, ...]:
         return tuple(self.read_tools())
 
-    @cached_property
+    @lazy
     def user_text(self) -> str:
         """The last user message, '' without one."""
         return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
 
-    @cached_property
+    @lazy
     def _texts(self) -> dict[Scope, str]:
         return {}
 
@@ -104,14 +115,15 @@ class Facts:
             self._texts[scope] = "\n".join(t for t in chosen if t)
         return self._texts[scope]
 
-    @cached_property
+    @lazy
     def _derived(self) -> dict[tuple[Callable[[str], Any], Scope], Any]:
         return {}
 
     def derive(self, function: Callable[[str], T], scope: Scope = Scope.USER) -> T:
         """`function` of the scope's text, computed once however many signals ask for it."""
-        key = (function, scope)
-        if key not in self._derived:
-            self._derived[key] = function(self.text(scope))
-        value: T = self._derived[key]
+        derived, key = self._derived, (function, scope)
+        if key in derived:
+            value: T = derived[key]
+        else:
+            value = derived[key] = function(self.text(scope))
         return value

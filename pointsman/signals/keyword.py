@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from operator import itemgetter
@@ -36,6 +36,23 @@ class KeywordOptions(TextOptions):
         return self
 
 
+class _Index:
+    """Finds phrases, each by its form (Aho and Corasick, 1975): linear in the text however many there are."""
+
+    def __init__(self, forms: Iterable[str], tokenize: Callable[[str], str]) -> None:
+        self._tokenize = tokenize
+        self._automaton = Automaton()
+        for form in forms:
+            self._automaton.add_word(form, form)
+        self._automaton.make_automaton()
+
+    def find(self, text: str) -> AbstractSet[str]:
+        return self.find_in(self._tokenize(text))
+
+    def find_in(self, spaced: str) -> AbstractSet[str]:
+        return set(map(_INDEX, self._automaton.iter(spaced)))
+
+
 class Keyword(Signal[KeywordOptions]):
     Options = KeywordOptions
 
@@ -44,10 +61,8 @@ class Keyword(Signal[KeywordOptions]):
         self._tokens = cased_tokens if options.case else tokens
         self._any, self._all, self._none = map(self._phrases, (options.any, options.all, options.none))
         self._wanted = self._any | self._all
-        self._automaton = Automaton()
-        for form in self._wanted | self._none:
-            self._automaton.add_word(form, form)
-        self._automaton.make_automaton()
+        self._forms = self._wanted | self._none
+        self._index = _Index(self._forms, self._tokens)
         self._vocabulary = self._spelling() if options.typos else None
         self._nothing = self._verdict(frozenset())
 
@@ -59,19 +74,30 @@ class Keyword(Signal[KeywordOptions]):
         return frozenset(found.values())
 
     def _spelling(self) -> Vocabulary:
-        words = {word for form in self._wanted | self._none for word in form.split()}
+        words = {word for form in self._forms for word in form.split()}
         return Vocabulary(sorted(filter(is_word, words)), self.options.typos)
 
     @property
     def shape(self) -> Shape:
         return Shape.BOOL
 
+    @classmethod
+    def join(cls, signals: Sequence[Keyword]) -> None:
+        """One pass over the text finds the phrases of all; only misspelt ones are looked for apart."""
+        for tokenize in (tokens, cased_tokens):
+            alike = [s for s in signals if s._tokens is tokenize and s._vocabulary is None]
+            if len(alike) > 1:
+                index = _Index({form for signal in alike for form in signal._forms}, tokenize)
+                for signal in alike:
+                    signal._index = index
+
     def evaluate(self, facts: Facts) -> SignalValue:
-        text = facts.derive(self._tokens, self.options.scope)
-        if self._vocabulary is not None:
-            text = _corrected(text, self._vocabulary)
-        found = set(map(_INDEX, self._automaton.iter(text)))
-        return self._verdict(found) if found else self._nothing
+        scope = self.options.scope
+        if self._vocabulary is None:
+            found = facts.derive(self._index.find, scope)
+        else:
+            found = self._index.find_in(_corrected(facts.derive(self._tokens, scope), self._vocabulary))
+        return self._nothing if found.isdisjoint(self._forms) else self._verdict(found)
 
     def _verdict(self, found: AbstractSet[str]) -> SignalValue:
         share = len(found & self._wanted) / len(self._wanted) if self._wanted else 1.0

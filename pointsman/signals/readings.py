@@ -10,11 +10,13 @@ from pointsman.signals.facts import Facts
 
 
 class Readings:
-    """`readings[name]` evaluates on first use; KeyError for a name that no signal has."""
+    """`readings[name]` evaluates on first use; KeyError for a name that no signal has. No clock: nothing is timed."""
 
     __slots__ = ("_clock", "_facts", "_signals", "elapsed", "failures", "values")
 
-    def __init__(self, signals: Mapping[str, Signal[Any]], facts: Facts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, signals: Mapping[str, Signal[Any]], facts: Facts, clock: Callable[[], float] | None = None
+    ) -> None:
         self._signals = signals
         self._facts = facts
         self._clock = clock
@@ -24,11 +26,10 @@ class Readings:
 
     def __getitem__(self, name: str, /) -> SignalValue:
         value = self.values.get(name)
-        return self._evaluate(name) if value is None else value
-
-    def _evaluate(self, name: str) -> SignalValue:
-        signal = self._signals[name]
-        start = self._clock()
+        if value is not None:
+            return value
+        signal, clock = self._signals[name], self._clock
+        start = clock() if clock else 0.0
         try:
             value = signal.evaluate(self._facts)
         # Signals are the part that others extend, and run on text that anyone may send: whatever one of them
@@ -36,6 +37,7 @@ class Readings:
         except Exception as error:  # noqa: BLE001
             value = UNKNOWN
             self.failures[name] = f"{type(error).__name__}: {error}"
-        self.elapsed[name] = self._clock() - start
+        if clock:
+            self.elapsed[name] = clock() - start
         self.values[name] = value
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -51,3 +51,10 @@ else:
 def build(name: str, options: SignalOptions) -> Signal[Any]:
     """`ValueError` with the fix if the options cannot be used."""
     return SIGNALS[options.type](name, options)
+
+
+def join(signals: Iterable[Signal[Any]]) -> None:
+    """Let the signals of one type share what they can."""
+    built = list(signals)
+    for kind in SIGNALS.values():
+        kind.join([signal for signal in built if isinstance(signal, kind)])

@@ -41,6 +41,7 @@ async def ask(url, **body):
         (b'{"messages": [], "x": "\\ud800"}', 400, "not valid JSON"),
         (b'{"messages": [], "x": "\xff"}', 400, "not valid JSON"),
         (b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "nested"),
+        (b'{"messages": [], "tools": ' + b"[" * 300 + b"]" * 300 + b"}", 400, "nested"),
     ],
 )
 async def test_bad_bodies_get_an_error_object(raw, status, says):

@@ -65,3 +65,9 @@ def test_a_failing_signal_is_unknown_and_told() -> None:
 def test_there_is_no_reading_of_a_signal_that_does_not_exist() -> None:
     with pytest.raises(KeyError):
         Readings({}, Facts(Route.CHAT), ticking())["absent"]
+
+
+def test_without_a_clock_nothing_is_timed() -> None:
+    readings = Readings({"a": Probe("a")}, Facts(Route.CHAT))
+    assert readings["a"].value == 1
+    assert readings.elapsed == {}

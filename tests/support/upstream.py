@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +34,8 @@ class Exchange:
         self.keep_alive = True
 
     async def send(self, data: bytes | str) -> None:
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(data.encode() if isinstance(data, str) else data)
         await self.writer.drain()
 
@@ -64,6 +66,8 @@ class Exchange:
     def reset(self) -> None:
         """RST instead of FIN."""
         self.keep_alive = False
+        if self.writer.is_closing():
+            return
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -85,7 +89,7 @@ def head(status: int, headers: dict[str, str]) -> bytes:
 @dataclass
 class ScriptedUpstream:
     script: Script
-    requests: list[Request] = field(default_factory=list)
+    requests: MutableSequence[Request] = field(default_factory=list)
     connections: int = 0
     url: str = ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from pointsman.gateway.errors import Forbidden
@@ -35,6 +36,7 @@ _MAX_AGE = b"600"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a name or address, without a port, can only mean this machine."""
     name = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")

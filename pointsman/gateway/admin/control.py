@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +20,7 @@ from pointsman.gateway.errors import (
 
 if TYPE_CHECKING:
     from pointsman.gateway.app import Gateway
+    from pointsman.gateway.pools.pool import Pool
 
 
 class InvalidConfig(BadRequest):
@@ -31,6 +32,7 @@ def control_plane(gateway: Gateway) -> FastAPI:
     app.add_exception_handler(RequestError, _render)
     app.add_exception_handler(HTTPException, _render_http)
     app.add_exception_handler(RequestValidationError, _render_validation)
+    app.add_exception_handler(Exception, _render_failure)
 
     @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> dict[str, str]:
@@ -62,25 +64,30 @@ def _add_admin(app: FastAPI, gateway: Gateway) -> None:
             raise refused
         if runtime.admin is not None:
             runtime.admin.authenticate(request.headers)
-        elif request.client is None or not is_loopback(request.client.host):
+        elif request.client is None or not is_loopback(request.client.host) or _is_forwarded(request):
             raise Forbidden("Without admin.keys the admin API answers callers on its own machine only.")
 
-    guard = Annotated[None, Depends(admin)]
+    guard = [Depends(admin)]
 
-    @app.post("/admin/reload")
-    async def reload(_: guard) -> dict[str, Any]:
+    @app.post("/admin/reload", dependencies=guard)
+    async def reload() -> dict[str, Any]:
         try:
             runtime = await gateway.reload()
         except ConfigError as error:
             raise InvalidConfig(f"The old configuration goes on serving. {error}") from error
         return {"status": "reloaded", "pools": list(runtime.pools), "decisions": len(runtime.config.decisions)}
 
-    @app.get("/admin/pools")
-    async def pools(_: guard) -> dict[str, Any]:
+    @app.get("/admin/pools", dependencies=guard)
+    async def pools() -> dict[str, Any]:
         return {name: _pool(pool) for name, pool in gateway.runtime.pools.items()}
 
 
-def _pool(pool: Any) -> dict[str, Any]:
+def _is_forwarded(request: Request) -> bool:
+    """A proxy on this machine speaks for somebody who need not be on it."""
+    return any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+
+
+def _pool(pool: Pool) -> dict[str, Any]:
     state = pool.snapshot()
     return {
         "model": pool.config.model,
@@ -104,8 +111,14 @@ async def _render(request: Request, error: Exception) -> Response:
 async def _render_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return await _render(request, MethodNotAllowed(f"{request.method} is not allowed here."))
+        allow = (error.headers or {}).get("Allow", "")
+        return await _render(request, MethodNotAllowed(f"{request.method} is not allowed here. Use {allow}.", allow))
     return await _render(request, NotFound(f"There is nothing at {request.url.path[:128]}."))
+
+
+async def _render_failure(request: Request, error: Exception) -> Response:
+    """The error goes on to the server, which logs it."""
+    return await _render(request, RequestError("The gateway failed; its log has the details."))
 
 
 async def _render_validation(request: Request, error: Exception) -> Response:

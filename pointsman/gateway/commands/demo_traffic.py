@@ -1,16 +1,15 @@
-"""The demo's requests, sent with the OpenAI SDK, and the table that shows what became of them."""
+"""The demo's requests, sent with the OpenAI SDK."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from openai import APIStatusError, AsyncOpenAI
-from rich.table import Table
-from rich.text import Text
 
-from pointsman.gateway.observe.outcome import Outcome
+from pointsman.gateway.commands.demo_board import Board
 
 _PIXEL = (  # one, in PNG
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8"
@@ -61,8 +60,8 @@ PROMPTS = (
     _picture("What is in this picture?"),
     _conversation("Who wrote Faust?", "Johann Wolfgang von Goethe.", "And when was it published?"),
     _chat("Summarise this report. " + "Revenue grew in every region, costs fell, and the outlook is stable. " * 200),
-    _chat("My key is sk-abcdefghij0123456789, why is it refused?"),
-    _chat("My key is sk-abcdefghij0123456789, why is it refused?", stream=False),
+    _chat("Is my key sk-abcdefghij0123456789 valid?"),
+    _chat("Put AKIAIOSFODNN7EXAMPLE into the settings file", stream=False),
     _chat("Give me JSON with a name and an age.", response_format={"type": "json_object"}),
     _chat("Translate 'good morning' into Polish.", model="gpt-4o"),
     _chat("I want the large model for this.", model="large"),
@@ -71,60 +70,20 @@ PROMPTS = (
 )
 
 
-def client(url: str) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{url}/v1", api_key="demo", max_retries=0)
+async def send_all(url: str, board: Board) -> None:
+    """One after the other, as fast as they are answered. The board hears of them from the gateway."""
+    board.head(f"{len(PROMPTS)} requests with the OpenAI SDK to {url}")
+    async with AsyncOpenAI(base_url=f"{url}/v1", api_key="demo", max_retries=0) as sdk:
+        for prompt in PROMPTS:
+            with board.waiting(prompt.text):
+                await _send(sdk, prompt)
 
 
-async def ask(sdk: AsyncOpenAI, prompt: Prompt) -> None:
-    """Send it and read the whole answer; errors are what the table shows, too."""
-    try:
+async def _send(sdk: AsyncOpenAI, prompt: Prompt) -> None:
+    """Read the whole answer; errors are part of the show."""
+    with suppress(APIStatusError):
         if not prompt.stream:
             await sdk.chat.completions.create(**prompt.body)
             return
         async for _ in await sdk.chat.completions.create(**prompt.body, stream=True):
             pass
-    except APIStatusError:
-        return
-
-
-class Board:
-    """One row for each request so far."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[str, ...]] = []
-
-    def add(self, prompt: Prompt, outcome: Outcome) -> None:
-        chosen, timings = outcome.chosen, outcome.timings
-        self._rows.append(
-            (
-                prompt.text.replace("\n", " "),
-                ", ".join(_fired(name, signal.value) for name, signal in outcome.signals.items() if signal.value),
-                outcome.decision or "",
-                chosen.model if chosen else f"status {outcome.status}",
-                (chosen.endpoint or "") if chosen else "",
-                outcome.cache,
-                "" if timings.ttft is None else f"{timings.ttft * 1000:.0f} ms",
-                "" if outcome.cost is None else f"{outcome.cost * 1e6:.1f}",
-            )
-        )
-
-    def table(self) -> Table:
-        table = Table(title="pointsman demo", title_justify="left", expand=True)
-        for name, ratio in (
-            ("prompt", 6),
-            ("signals", 6),
-            ("decision", 3),
-            ("model", 3),
-            ("endpoint", 3),
-            ("cache", 2),
-        ):
-            table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
-        table.add_column("TTFT", justify="right", no_wrap=True)
-        table.add_column("µUSD", justify="right", no_wrap=True)
-        for row in self._rows:
-            table.add_row(*(Text(cell) for cell in row))
-        return table
-
-
-def _fired(name: str, value: object) -> str:
-    return name if value is True else f"{name}={value}"

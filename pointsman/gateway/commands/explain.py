@@ -23,6 +23,7 @@ from pointsman.gateway.wire.reading import build_facts
 from pointsman.signals.facts import Route
 
 Form = dict[str, Any]
+Identifier = str | int | float | None
 
 
 class BadInput(PointsmanError):
@@ -30,37 +31,46 @@ class BadInput(PointsmanError):
 
 
 def explain(
-    config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
-    prompt: Annotated[str | None, typer.Argument(help="The last user message.", show_default=False)] = None,
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)],
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="The last user message.", show_default=False)
+    ] = None,
     request: Annotated[
-        Path | None, typer.Option(help="A chat completion request (JSON) instead of a prompt.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="A chat completion request (JSON) instead of a prompt.", show_default=False),
     ] = None,
     header: Annotated[
-        list[str] | None, typer.Option(help="A request header, NAME=VALUE; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A request header; may be repeated.", show_default=False),
     ] = None,
     batch: Annotated[
         Path | None,
-        typer.Option(help='JSON lines {"id", "text" | "request"}; one line of JSON each.', show_default=False),
+        typer.Option(
+            metavar="FILE", help='JSON lines {"id", "text" | "request"}; one line of JSON each.', show_default=False
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
     all_signals: Annotated[
-        bool, typer.Option("--all-signals", help="Also those that the decision did not need.")
+        bool, typer.Option("--all-signals", help="Also evaluate signals that the decision did not need.")
     ] = False,
 ) -> None:
-    """Show the decision, the signals behind it and the choice of a pool. Pools count as idle and healthy."""
+    """Show the decision that a request meets, the signals behind it and the pool that is chosen.
+
+    No backend is called: every pool counts as idle and healthy."""
     if sum(given is not None for given in (prompt, request, batch)) != 1:
-        raise BadInput("give one of a prompt, --request FILE and --batch FILE")
-    explainer = Explainer(build_runtime(load(config)), _headers(header or []), all_signals)
+        raise typer.BadParameter("give one of PROMPT, --request FILE and --batch FILE")
+    headers = _headers(header or [])
+    explainer = Explainer(build_runtime(load(config)), headers, all_signals)
     if batch is not None:
         for line in _lines(batch):
             sys.stdout.buffer.write(orjson.dumps(explainer.line(line)) + b"\n")
+            sys.stdout.buffer.flush()
         return
-    raw = _read(request) if request is not None else _chat(prompt or "")
     try:
-        form = explainer.explain("request", raw)
+        form = explainer.explain("request", *_request(request, prompt or ""))
     except RequestError as error:
         raise BadInput(error.message) from None
-    typer.echo(orjson.dumps(form) if json else _describe(form))
+    typer.echo(orjson.dumps(form) if as_json else _describe(form))
 
 
 class Explainer:
@@ -71,31 +81,28 @@ class Explainer:
 
     def line(self, line: bytes) -> Form:
         """The answer to one line of a batch; never raises on what the line says."""
-        identifier: Any = None
+        identifier = None
         try:
-            entry = orjson.loads(line)
-            if not isinstance(entry, dict):
-                raise BadInput('a line must be an object with "id" and "text" or "request"')
-            identifier = entry.get("id")
-            return self.explain(identifier, _entry_body(entry))
-        except orjson.JSONDecodeError as error:
-            return {"id": identifier, "error": f"not valid JSON: {error}"}
+            entry = parse_json(line, {})
+            identifier = _identifier(entry)
+            return self.explain(identifier, _entry_body(entry), line)
         except PointsmanError as error:
             return {"id": identifier, "error": str(error)}
 
-    def explain(self, identifier: Any, raw: bytes) -> Form:
+    def explain(self, identifier: Identifier, body: Mapping[str, Any], raw: bytes) -> Form:
         began = time.perf_counter()
-        routed = self._route(raw)
+        routed = self._route(body, raw)
         overhead = time.perf_counter() - began
         if self._all:
             for name in self._runtime.signals:
                 _ = routed.readings[name]
+        for name, failure in routed.readings.failures.items():
+            typer.echo(f"pointsman explain: signal `{name}` failed: {failure}", err=True)
         skipped = [name for name in self._runtime.signals if name not in routed.readings.values]
         return explain_routed(identifier, routed, skipped, overhead)
 
-    def _route(self, raw: bytes) -> Routed:
+    def _route(self, body: Mapping[str, Any], raw: bytes) -> Routed:
         runtime = self._runtime
-        body = parse_json(raw, {})
         check_types(Route.CHAT, body)
         keys = runtime.keys
         identity = keys.authenticate(self._headers) if keys and _CREDENTIALS & self._headers.keys() else ANONYMOUS
@@ -106,18 +113,26 @@ class Explainer:
 _CREDENTIALS = {"authorization", "x-api-key", "api-key"}
 
 
-def _entry_body(entry: Form) -> bytes:
-    if isinstance(entry.get("text"), str):
-        return _chat(entry["text"])
-    if isinstance(entry.get("request"), dict):
-        return orjson.dumps(entry["request"])
+def _identifier(entry: Mapping[str, Any]) -> Identifier:
+    identifier = entry.get("id")
+    if not isinstance(identifier, str | int | float | None):
+        raise BadInput('"id" must be a string or a number')
+    return identifier
+
+
+def _entry_body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    text, request = entry.get("text"), entry.get("request")
+    if isinstance(text, str):
+        return _chat(text)
+    if isinstance(request, dict):
+        return request
     raise BadInput('a line needs "text" (a string) or "request" (a chat completion request)')
 
 
-def _chat(prompt: str) -> bytes:
-    # what a terminal or a file could not decode is text, too
-    clean = prompt.encode("utf-8", "replace").decode()
-    return orjson.dumps({"model": "auto", "messages": [{"role": "user", "content": clean}]})
+def _chat(prompt: str) -> dict[str, Any]:
+    # what the terminal's encoding could not decode is text, too
+    clean = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return {"model": "auto", "messages": [{"role": "user", "content": clean}]}
 
 
 def _headers(pairs: list[str]) -> dict[str, str]:
@@ -125,16 +140,20 @@ def _headers(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         name, found, value = pair.partition("=")
         if not found or not name.strip():
-            raise BadInput(f"--header {pair!r}: write NAME=VALUE")
+            raise typer.BadParameter(f"--header {pair!r}: write NAME=VALUE")
         headers[name.strip().lower()] = value.strip()
     return headers
 
 
-def _read(path: Path) -> bytes:
+def _request(path: Path | None, prompt: str) -> tuple[Mapping[str, Any], bytes]:
+    if path is None:
+        body = _chat(prompt)
+        return body, orjson.dumps(body)
     try:
-        return path.read_bytes()
+        raw = path.read_bytes()
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
+    return parse_json(raw, {}), raw
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -104,6 +104,14 @@ class Histogram(Family[Distribution]):
         cell.counts[bisect_left(self._bounds, value)] += times
         cell.sum += value * times
 
+    def observe_all(self, values: Iterable[tuple[str, float]]) -> None:
+        """One observation for each value of the family's one label."""
+        cells, bounds = self.cells, self._bounds
+        for word, value in values:
+            cell = cells.get((word,)) or self._cell(self.admit((word,)))
+            cell.counts[bisect_left(bounds, value)] += 1
+            cell.sum += value
+
     def _cell(self, labels: Labels) -> Distribution:
         return self.cells.setdefault(labels, Distribution(len(self._bounds)))
 

@@ -57,15 +57,19 @@ def configure(level: str, fd: int = 2) -> None:
 def _route(handler: logging.Handler, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
     logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
-    if level != "debug":  # one line per request is for debugging; the decision log is the record
-        logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    logging.getLogger().setLevel(level.upper())
+    # one line per request is for debugging; the decision log is the record
+    logging.getLogger("uvicorn.access").setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
 
 
 def _redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

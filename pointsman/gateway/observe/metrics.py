@@ -89,8 +89,7 @@ class Metrics:
         self.requests.add((outcome.route, outcome.decision or NONE, model, status_word(outcome.status)))
         self.duration.observe((outcome.route, pool), timings.total)
         self.overhead.observe((), timings.overhead)
-        for stage, seconds in timings.stages.items():
-            self.stage.observe((stage,), seconds)
+        self.stage.observe_all(timings.stages.items())
         if outcome.decision:
             self.decisions.add((outcome.decision,))
             self.cache.add((NONE, outcome.cache))
@@ -104,11 +103,15 @@ class Metrics:
             self._record_upstream(outcome, pool, model)
 
     def _record_signals(self, outcome: Outcome) -> None:
-        for name, seconds in outcome.signal_seconds.items():
-            self.signal.observe((name,), seconds)
-        for name, value in outcome.signals.items():
-            for word in value_words(value.value):
-                self.signal_values.add((name, word))
+        self.signal.observe_all(outcome.signal_seconds.items())
+        add = self.signal_values.add
+        for name, signal in outcome.signals.items():
+            value = signal.value
+            if value is True or value is False:  # by far the most
+                add((name, "true" if value else "false"))
+            else:
+                for word in value_words(value):
+                    add((name, word))
 
     def _record_upstream(self, outcome: Outcome, pool: str, model: str) -> None:
         if outcome.timings.ttft is not None:

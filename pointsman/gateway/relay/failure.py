@@ -8,7 +8,13 @@ from typing import Any, Self
 
 import orjson
 
-from pointsman.gateway.errors import ClientDisconnected, RequestError, UpstreamError, UpstreamTimeout
+from pointsman.gateway.errors import (
+    ClientDisconnected,
+    PayloadTooLarge,
+    RequestError,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from pointsman.gateway.observe.outcome import ErrorSource, Result
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.upstream import ConnectionFailed
@@ -16,10 +22,8 @@ from pointsman.gateway.wire.reply import JSON, Headers
 from pointsman.gateway.wire.translate import Translation
 
 _AUTH = frozenset((401, 403))
-
-
-class Aborted(Exception):
-    """The answer cannot be ended properly: cut the connection, so that nobody takes it for whole."""
+_STATUSES = {"invalid_request_error": 400, "rate_limit_error": 429, "overloaded_error": 529}
+"""What an error event would have been as a status, by its type."""
 
 
 class Refusal(Exception):
@@ -33,11 +37,12 @@ class Refusal(Exception):
         self.translation = translation
 
     @classmethod
-    def of_event(cls, error: Mapping[str, Any]) -> Self:
-        """From an error object that came as a stream's event; vLLM puts the status into `code`."""
-        code = str(error.get("code"))
-        status = int(code) if re.fullmatch(r"[45]\d\d", code) else 502
-        return cls(status, JSON, orjson.dumps({"error": error}))
+    def of_event(cls, body: Mapping[str, Any], translation: Translation | None = None) -> Self:
+        """From an error that came as a stream's event; vLLM puts the status into `code`."""
+        error = body["error"]
+        code, kind = str(error.get("code")), str(error.get("type"))
+        status = int(code) if re.fullmatch(r"[45]\d\d", code) else _STATUSES.get(kind, 502)
+        return cls(status, JSON, orjson.dumps(body), translation)
 
     @property
     def final(self) -> bool:
@@ -65,6 +70,11 @@ class Refusal(Exception):
             return self.body
         return orjson.dumps(self.translation.error(self.status, dict(self.parsed())))
 
+    def client_headers(self) -> Headers:
+        if self.translation is None:
+            return self.headers
+        return [h for h in self.headers if h[0] not in (b"content-type", b"content-encoding")] + JSON
+
     def as_error(self) -> UpstreamError:
         message = (self.error_object() or {}).get("message")
         return UpstreamError(message if isinstance(message, str) else f"The upstream failed with status {self.status}.")
@@ -78,7 +88,7 @@ def result_of(failure: RequestError | Refusal) -> Result:
             return Result.LIMITED
         case Refusal(final=True):
             return Result.REJECTED
-        case ClientDisconnected():
+        case ClientDisconnected() | PayloadTooLarge():
             return Result.CANCELLED
         case UpstreamTimeout():
             return Result.TIMEOUT

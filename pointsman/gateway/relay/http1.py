@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterable
+from functools import lru_cache
 from typing import Self, cast
 
 import httptools
@@ -20,6 +22,11 @@ MAX_HEAD = 64 * 1024
 _HIGH_WATER = 64 * 1024
 # A kernel's buffers hide a slow reader for megabytes; this bounds what is in flight per connection.
 _RECEIVE_BUFFER = 256 * 1024
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()  # reads hundreds of certificates
 
 
 class ConnectionBroken(Exception):
@@ -50,7 +57,9 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._waiting = 0  # bytes in _chunks
         self._head_size = 0
+        self._sent = False  # the whole request
         self._framed = False  # the message says where it ends
+        self._more = False  # another message came after it, which nobody asked for
         self._keep_alive = False
         self._paused = False
         self.began = False
@@ -64,7 +73,12 @@ class Connection(asyncio.Protocol):
     @classmethod
     async def open(cls, host: str, port: int, tls: bool) -> Self:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: cls(loop), host, port, ssl=tls or None)
+        connection = cls(loop)
+        try:
+            await loop.create_connection(lambda: connection, host, port, ssl=_tls() if tls else None)
+        except asyncio.CancelledError:
+            connection.abort()  # it may have been made in the same turn of the loop
+            raise
         return connection
 
     @property
@@ -80,21 +94,24 @@ class Connection(asyncio.Protocol):
             raise self._error or ConnectionBroken("closed", False)
         if isinstance(body, bytes):
             transport.write(head + body)
+            self._sent = True
         else:
             transport.write(head)
-            await self._send_parts(transport, body)
+            self._sent = await self._send_parts(transport, body)
         while not self.head_complete:
             await self._arrival()
 
-    async def _send_parts(self, transport: asyncio.Transport, parts: AsyncIterable[bytes]) -> None:
+    async def _send_parts(self, transport: asyncio.Transport, parts: AsyncIterable[bytes]) -> bool:
+        """Whether all was sent."""
         async for part in parts:
-            if self.head_complete:
-                return  # answered already, most likely refused
+            if self.head_complete or self._error is not None:
+                return False  # answered already, most likely refused; or gone
             if part:
                 transport.write(part)
             if not self._writable:
                 self._writer = self._loop.create_future()
                 await self._writer
+        return True
 
     async def read(self) -> bytes:
         """What has arrived of the body, at least a byte; b"" at its end. ConnectionBroken after all that came."""
@@ -112,7 +129,8 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        return self.complete and not self._chunks and self.alive and self._framed and self._keep_alive
+        usable = self._sent and self.complete and self._framed and self._keep_alive and not self._more
+        return usable and not self._chunks and self.alive
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -155,9 +173,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
-        if self.head_complete and not self.complete and not self._framed and error is None:
-            self.complete = True  # a body without a length ends with the connection
         if self._error is None:
+            if self.head_complete and not self._framed and error is None:
+                self.complete = True  # a body without a length ends with the connection
             self._error = ConnectionBroken("reset" if error else "closed", self.began)
         self._wake()
         self.resume_writing()
@@ -181,27 +199,36 @@ class Connection(asyncio.Protocol):
 
     # For the parser
 
+    def on_message_begin(self) -> None:
+        self._more = self.complete
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_complete:  # a trailer, or none of ours
+            return
         name = name.lower()
         if name in (b"content-length", b"transfer-encoding"):
             self._framed = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self._more:
+            return
         self.status = self._parser.get_status_code()
         if 100 <= self.status < 200:  # informational: the response is still to come
             self.headers, self._framed = [], False
             return
         self.head_complete = True
-        self._keep_alive = self._parser.should_keep_alive()
+        # llhttp does not know what was asked, and would wait for the body that a HEAD's answer announces
+        self._keep_alive = self._parser.should_keep_alive() and not self._no_body
         if self._no_body or self.status in (204, 304):
             self._framed = self.complete = True
 
     def on_body(self, data: bytes) -> None:
+        if self.complete:
+            return
         self._chunks.append(data)
         self._waiting += len(data)
 
     def on_message_complete(self) -> None:
         if self.head_complete:
             self.complete = True
-

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from pointsman.gateway.errors import BadRequest
+from pointsman.gateway.pools.paths import upstream_path
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.upstream import upstream_headers
 from pointsman.gateway.schema import Engine, PoolConfig, Provider
@@ -34,7 +35,7 @@ _TRANSLATIONS: Mapping[tuple[Route, bool], Callable[[Mapping[str, Any], Engine],
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """One request as one pool gets it. `path` is below /v1; `dialect` is the wire of the pool's answer."""
+    """One request as one pool gets it. `path` has /v1 and query; `dialect` is the wire of the pool's answer."""
 
     method: str
     path: str
@@ -58,8 +59,10 @@ def prepare(inbound: Inbound, pool: Pool, request_id: str) -> Outbound:
     config = pool.config
     headers = upstream_headers(inbound.headers, pool.credentials, request_id)
     if speaks(config, inbound.route):
-        path = inbound.path + ("?" + inbound.query.decode("latin-1") if inbound.query else "")
-        return Outbound(inbound.method, path, headers, _body(inbound, config), DIALECTS[inbound.route])
+        headers |= inbound.upload.headers if inbound.upload else {}
+        return Outbound(
+            inbound.method, _target(inbound, config), headers, _body(inbound, config), DIALECTS[inbound.route]
+        )
     build = _TRANSLATIONS.get((inbound.route, config.provider is Provider.ANTHROPIC))
     if build is None:
         raise BadRequest(
@@ -70,12 +73,20 @@ def prepare(inbound: Inbound, pool: Pool, request_id: str) -> Outbound:
     body = orjson.dumps(translation.request(dict(inbound.body), config.model))
     headers["content-type"] = "application/json"
     route = Route.MESSAGES if config.provider is Provider.ANTHROPIC else Route.CHAT
-    return Outbound("POST", f"/{translation.path}", headers, body, DIALECTS[route], translation)
+    return Outbound("POST", f"/v1/{translation.path}", headers, body, DIALECTS[route], translation)
 
 
-def _body(inbound: Inbound, config: PoolConfig) -> bytes:
-    if not inbound.body:
-        return inbound.raw
+def _target(inbound: Inbound, config: PoolConfig) -> str:
+    path = upstream_path(config, inbound.path) if inbound.route is Route.OTHER else None
+    query = "?" + inbound.query.decode("latin-1") if inbound.query else ""
+    return (path or f"/v1{inbound.path}") + query
+
+
+def _body(inbound: Inbound, config: PoolConfig) -> bytes | AsyncIterable[bytes]:
+    if inbound.upload is not None:
+        return inbound.upload
+    if not inbound.body or (inbound.route is Route.OTHER and inbound.model is None):
+        return inbound.raw  # nobody said that this path knows a model
     members: dict[str, object] = {"model": config.model}
     if inbound.stream and inbound.route in _STREAMS_USAGE and not asks_for_usage(inbound.body):
         options = inbound.body.get("stream_options")

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
+import orjson
+
 from pointsman.gateway.errors import (
     BadRequest,
     ClientDisconnected,
+    PayloadTooLarge,
     PoolFull,
     PoolUnavailable,
     RequestError,
@@ -21,7 +24,7 @@ from pointsman.gateway.observe.outcome import Result as Ending
 from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.lease import Lease, Result
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.relay.failure import Aborted, Refusal, record_failure, result_of
+from pointsman.gateway.relay.failure import Refusal, record_failure, result_of
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import Outbound, prepare
 from pointsman.gateway.relay.stream import StreamRelay
@@ -52,7 +55,7 @@ class Relay:
         self._client = DIALECTS[inbound.route]
 
     async def run(self, pools: Sequence[Pool], session: str | None) -> None:
-        """Answer from the first pool that can. Raises RequestError if nothing was sent, Aborted if it must be cut."""
+        """Answer from the first pool that can. Raises RequestError if none did, or if an answer broke off halfway."""
         failure: Failure | None = None
         for pool in pools:
             try:
@@ -62,7 +65,7 @@ class Relay:
             if new is None:
                 return
             failure = new
-            if isinstance(new, Refusal) and new.final:
+            if self._is_spent or (isinstance(new, Refusal) and new.final):
                 break
         assert failure is not None
         await self._give_up(failure)
@@ -75,7 +78,7 @@ class Relay:
         journal.stage(Stage.PREPARE, since)
         tried: list[Endpoint] = []
         failure = await self._attempt(await self._lease(pool, session, tried, queue), outbound, tried)
-        while failure is not None and _is_worth_a_retry(failure) and len(tried) < pool.config.retry.attempts:
+        while failure and self._may_retry(failure) and len(tried) < pool.config.retry.attempts:
             with pool.retrying() as allowed:
                 if not allowed:
                     break
@@ -86,6 +89,14 @@ class Relay:
                     break  # what the upstream said tells more
                 failure = await self._attempt(lease, outbound, tried)
         return failure
+
+    @property
+    def _is_spent(self) -> bool:
+        """A body that goes upstream as it comes can be sent once."""
+        return self._inbound.upload is not None and self._inbound.upload.begun
+
+    def _may_retry(self, failure: Failure) -> bool:
+        return not self._is_spent and _is_worth_a_retry(failure)
 
     async def _lease(self, pool: Pool, session: str | None, tried: Sequence[Endpoint], queue: bool) -> Lease:
         journal = self._journal
@@ -106,30 +117,26 @@ class Relay:
         """One try at one endpoint; the failure if the client has not been sent anything."""
         tried.append(lease.endpoint)
         began = time.perf_counter()
-        ending, result = Ending.CANCELLED, Result.CANCELLED
-        failure: Failure | None = None
+        ending = Ending.CANCELLED
         try:
             with self._watch.guard():
-                whole = await self._exchange(lease, outbound)
-            ending, result = (Ending.OK, Result.OK) if whole else (Ending.RESET, Result.FAILED)
+                told = await self._exchange(lease, outbound)
+            ending = result_of(told) if told else Ending.OK
         except (RequestError, Refusal) as error:
-            failure = error
             ending = result_of(error)
-            result = _RESULTS.get(ending, Result.FAILED)
             if self._reply.started or _is_final(error):
                 raise
-        except Aborted:
-            ending, result = Ending.RESET, Result.FAILED
-            raise
+            self._watch.unlimit()
+            return error
         finally:
-            lease.release(result)
+            lease.release(_RESULTS.get(ending, Result.FAILED))
             self._journal.attempts.append(
                 Attempt(lease.pool.name, lease.endpoint.name, ending, time.perf_counter() - began)
             )
-        return failure
+        return None
 
-    async def _exchange(self, lease: Lease, outbound: Outbound) -> bool:
-        """Send, receive, and pass on; whether the answer came whole."""
+    async def _exchange(self, lease: Lease, outbound: Outbound) -> Failure | None:
+        """Send, receive, and pass on. A failure that is returned, not raised, is one that the client was told."""
         timeouts = lease.pool.config.timeouts
         if self._inbound.stream:
             self._watch.limit(Limit.FIRST_TOKEN, timeouts.first_token)
@@ -138,29 +145,33 @@ class Relay:
             answer = await self._upstream.open(
                 outbound.method, lease.endpoint.url, outbound.path, outbound.headers, outbound.body, timeouts.connect
             )
+            if self._inbound.upload is not None:
+                self._inbound.upload.settle()
             try:
-                whole = await self._pass_on(answer, outbound, lease)
-                if whole:
+                told = await self._pass_on(answer, outbound, lease)
+                if told is None:
                     lease.release(Result.OK)  # the client has everything; the rest is tidying up
                     await answer.drain()
-                return whole
+                return told
             finally:
                 answer.close()
         finally:
             self._journal.answered()
 
-    async def _pass_on(self, answer: Answer, outbound: Outbound, lease: Lease) -> bool:
+    async def _pass_on(self, answer: Answer, outbound: Outbound, lease: Lease) -> Failure | None:
         if answer.status >= 300:
             raise await _refusal(answer, outbound)
         lease.first_byte()
+        timeouts = lease.pool.config.timeouts
         if self._inbound.route is Route.OTHER:
-            await relay_bytes(answer, self._reply, self._watch, self._journal)
-            return True
-        if self._inbound.stream:
+            idle = timeouts.idle if self._inbound.stream else None
+            await relay_bytes(answer, self._reply, self._watch, self._journal, idle)
+        elif self._inbound.stream:
             stream = StreamRelay(self._inbound, outbound, self._client, self._reply, self._watch, self._journal)
-            return await stream.run(answer, lease.pool.config.timeouts)
-        await relay_json(answer, outbound, self._reply, self._watch, self._journal)
-        return True
+            return await stream.run(answer, timeouts)
+        else:
+            await relay_json(answer, outbound, self._reply, self._watch, self._journal)
+        return None
 
     async def _give_up(self, failure: Failure) -> None:
         """Nobody could answer: the last failure, in the client's wire."""
@@ -172,22 +183,22 @@ class Relay:
                 f"The upstream of pool {pool!r} does not accept the gateway's credentials. "
                 "Whoever runs the gateway must check that pool's `api_key`."
             )
-        if not failure.final and failure.error_object() is None:
+        if failure.status >= 500 and failure.error_object() is None:
             raise failure.as_error()
         record_failure(self._journal, failure.as_error())
-        headers = (
-            [h for h in failure.headers if h[0] != b"content-type"] + JSON if failure.translation else failure.headers
-        )
-        if failure.status >= 500:
-            headers = [*headers, (b"x-should-retry", b"false")]  # we have tried everything; see wire point 5
-        self._watch.settle()
-        await self._reply.whole(failure.status, headers, failure.client_body())
+        headers = failure.client_headers()
+        if failure.status >= 500:  # everything was tried: an SDK's own retries would only multiply ours
+            headers = [h for h in headers if h[0] != b"x-should-retry"] + [(b"x-should-retry", b"false")]
+        await self._watch.finish(self._reply.whole(failure.status, headers, failure.client_body()))
 
 
 async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
-    body, _ = await answer.read_up_to(_ERROR_BODY)
+    body, complete = await answer.read_up_to(_ERROR_BODY)
     if answer.status < 400:
         return Refusal(502, JSON, b"")  # a redirect is none of a client's business
+    if not complete:
+        error = {"message": "The upstream's error is too long to pass on.", "type": "upstream_error"}
+        return Refusal(answer.status, JSON, orjson.dumps({"error": error}), outbound.translation)
     return Refusal(answer.status, downstream_headers(answer.headers), body, outbound.translation)
 
 
@@ -196,8 +207,10 @@ def _is_worth_a_retry(failure: Failure) -> bool:
 
 
 def _is_final(error: RequestError | Refusal) -> bool:
-    """No other attempt may follow: the client is gone, or its time is up."""
-    return isinstance(error, ClientDisconnected) or (isinstance(error, LimitReached) and error.limit is Limit.TOTAL)
+    """No other attempt may follow: the client is gone, sends too much, or its time is up."""
+    if isinstance(error, LimitReached):
+        return error.limit is Limit.TOTAL
+    return isinstance(error, ClientDisconnected | PayloadTooLarge)
 
 
 # What a pool's health learns from an ending; the rest counts as a failure of the endpoint.

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from pointsman.gateway.errors import ClientDisconnected, RequestError, UpstreamError
 from pointsman.gateway.observe.outcome import Phase
-from pointsman.gateway.relay.failure import Aborted, Refusal, record_failure
+from pointsman.gateway.relay.failure import Refusal, record_failure
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import Outbound
 from pointsman.gateway.relay.upstream import Answer, ConnectionFailed, downstream_headers
-from pointsman.gateway.relay.watch import Limit, Watch
+from pointsman.gateway.relay.watch import Limit, LimitReached, Watch
 from pointsman.gateway.schema import Timeouts
 from pointsman.gateway.wire.dialect import Dialect, Meter
 from pointsman.gateway.wire.inbound import Inbound
@@ -19,6 +18,7 @@ from pointsman.gateway.wire.reply import EVENT_STREAM, Reply
 from pointsman.gateway.wire.sse import Framer, parse_event, split_events
 
 _PATIENCE = 1.0
+"""Seconds for the error event to a client whose time is up."""
 _REPLACED = frozenset((b"content-type", b"cache-control", b"x-accel-buffering"))
 
 
@@ -30,48 +30,41 @@ class StreamRelay:
         self._watch = watch
         self._journal = journal
         self._client = client
+        self._outbound = outbound
         self._framer = Framer()
         self._translation = outbound.translation.stream() if outbound.translation else None
         # a translation reads the usage itself and tells only clients that asked
         self._meter: Meter = outbound.dialect.meter(_ASKED if self._translation else inbound.body)
+        self._broken: UpstreamError | None = None  # a translation gave up; what it made before goes first
 
-    async def run(self, answer: Answer, timeouts: Timeouts) -> bool:
-        """Whether the answer came whole. Raises RequestError or Refusal while nothing was sent to the client."""
+    async def run(self, answer: Answer, timeouts: Timeouts) -> RequestError | Refusal | None:
+        """What broke the stream off, which the client was told; None if it came whole.
+
+        Raises RequestError or Refusal while nothing was sent to the client, and ClientDisconnected."""
         first = await self._first(answer)
-        journal, watch = self._journal, self._watch
+        journal, watch, meter = self._journal, self._watch, self._meter
         journal.answered()
         journal.waiting = Phase.STREAM
-        watch.hold()
-        await self._reply.start(200, self._headers(answer))
-        await self._reply.write(first)
-        journal.first_event = journal.last_event = time.perf_counter()
-        journal.asked()
-        watch.limit(Limit.IDLE, timeouts.idle)
         try:
             with watch.guard():
+                watch.hold()
+                await self._reply.start(200, self._headers(answer))
+                await self._reply.write(first)
+                journal.first_event = journal.last_event = time.perf_counter()
+                journal.asked()
+                watch.limit(Limit.IDLE, timeouts.idle)
                 await self._rest(answer)
-            ending = self._ending()
+                ending = self._ending()
         except ClientDisconnected:
             raise
-        except RequestError as error:
-            record_failure(journal, error)
-            await self._break_off(error)
-            return False
+        except (RequestError, Refusal) as failure:
+            answer.close()
+            await self._break_off(failure)
+            return failure
         finally:
-            journal.usage, journal.events, journal.finish = self._meter.usage, self._meter.events, self._meter.finish
-        watch.settle()
-        await self._reply.end(ending)
-        return journal.error_code is None
-
-    async def _break_off(self, error: RequestError) -> None:
-        """End with the wire's error event; a client that does not even take that is cut off."""
-        event = self._translation.fail(error) if self._translation else self._client.error_event(error)
-        self._watch.settle()
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._reply.end(event)
-        except TimeoutError:
-            raise Aborted from error
+            journal.usage, journal.events, journal.finish = meter.usage, meter.events, meter.finish
+        await watch.finish(self._reply.end(ending))
+        return None
 
     async def _first(self, answer: Answer) -> bytes:
         """The first events for the client: until they are here, another endpoint can still be asked."""
@@ -82,11 +75,14 @@ class StreamRelay:
             if not chunk:
                 raise ConnectionFailed("The upstream ended its stream before the first event.")
             block = self._framer.feed(chunk)
-            if not block:
+            # Comments keep a connection alive, and promise nothing that should keep us from asking another endpoint.
+            if not block or all(parse_event(raw).is_comment for raw in split_events(block)):
                 continue
             events = self._pass(block)
             if self._meter.error is not None:
-                raise Refusal.of_event(self._meter.error)
+                raise Refusal.of_event(self._meter.error, self._outbound.translation)
+            if self._broken is not None:
+                raise self._broken
             if events:
                 return events
 
@@ -94,32 +90,49 @@ class StreamRelay:
         # The hot loop of every stream: a read, a look, a write.
         framer, meter, watch, write = self._framer, self._meter, self._watch, self._reply.write
         clock, journal = time.perf_counter, self._journal
-        while not meter.done and (chunk := await answer.read_some()):
+        while not meter.done and self._broken is None and (chunk := await answer.read_some()):
             if (block := framer.feed(chunk)) and (events := self._pass(block)):
                 journal.last_event = clock()
-                watch.hold()  # a slow client is not the upstream's fault
+                watch.hold()
                 await write(events)
             watch.touch()
 
     def _pass(self, block: bytes) -> bytes:
         events = self._meter.feed(block)
-        if self._translation is None or not events:
-            return events
-        if self._meter.error is not None:
-            return b""
-        feed = self._translation.feed
-        return b"".join([part for raw in split_events(events) for part in feed(parse_event(raw))])
+        return self._translated(events) if self._translation is not None and events else events
+
+    def _translated(self, events: bytes) -> bytes:
+        assert self._translation is not None
+        parts: list[bytes] = []
+        try:
+            for raw in split_events(events):
+                parts += self._translation.feed(parse_event(raw))
+        except UpstreamError as error:
+            self._broken = error
+        return b"".join(parts)
 
     def _ending(self) -> bytes:
         """What is still to be sent after the upstream's last event."""
         meter = self._meter
         if meter.error is not None:
-            error = Refusal.of_event(meter.error).as_error()
-            record_failure(self._journal, error)
-            return self._translation.fail(error) if self._translation else b""
+            raise Refusal.of_event(meter.error)
+        if self._broken is not None:
+            raise self._broken
         if not meter.complete() or self._framer.rest.strip():
             raise UpstreamError("The upstream ended its stream before the answer was complete.")
         return b"".join(self._translation.finish()) if self._translation else b""
+
+    async def _break_off(self, failure: RequestError | Refusal) -> None:
+        """End with the client's own kind of error event, unless the upstream's was just that."""
+        error = failure.as_error() if isinstance(failure, Refusal) else failure
+        record_failure(self._journal, error)
+        if isinstance(error, LimitReached) and error.limit is Limit.TOTAL:
+            self._watch.total(_PATIENCE)
+        if self._translation is not None:
+            event = self._translation.fail(error)
+        else:
+            event = b"" if isinstance(failure, Refusal) else self._client.error_event(error)
+        await self._watch.finish(self._reply.end(event))
 
     @staticmethod
     def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:

@@ -47,9 +47,9 @@ def _unreachable(error: OSError) -> ConnectionFailed:
             return ConnectionFailed("The upstream refused the connection.", connected=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where an endpoint listens, and what a request to it says."""
+    """Where an endpoint listens, and what a request to it says. One object per URL."""
 
     host: str
     port: int
@@ -64,18 +64,18 @@ def _origin(base: str) -> Origin:
     assert parts.hostname is not None
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
-    return Origin(parts.hostname, port, tls, f"{parts.path}/v1", parts.netloc)
+    return Origin(parts.hostname, port, tls, parts.path, parts.netloc)
 
 
 class Answer:
     """An upstream's status and headers; its body is still on the way."""
 
-    __slots__ = ("_connection", "_idle", "_loop", "headers", "media", "status")
+    __slots__ = ("_connection", "_origin", "_upstream", "headers", "media", "status")
 
-    def __init__(self, connection: Connection, idle: deque[Connection], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: Connection, upstream: Upstream, origin: Origin) -> None:
         self._connection: Connection | None = connection
-        self._idle = idle
-        self._loop = loop
+        self._upstream = upstream
+        self._origin = origin
         self.status = connection.status
         self.headers = connection.headers
         self.media = self.header(b"content-type").partition(";")[0].strip().lower()
@@ -97,7 +97,8 @@ class Answer:
         except ConnectionBroken as error:
             raise _broken(error) from error
         if not data:
-            self._release(connection)
+            self._connection = None
+            self._upstream.take_back(connection, self._origin)
         return data
 
     async def read_up_to(self, limit: int) -> tuple[bytes, bool]:
@@ -129,22 +130,15 @@ class Answer:
         if connection is not None:
             connection.abort()
 
-    def _release(self, connection: Connection) -> None:
-        self._connection = None
-        if connection.reusable:
-            connection.idle_since = self._loop.time()
-            self._idle.append(connection)
-        else:
-            connection.abort()
-
 
 class Upstream:
     """Keeps idle connections for the next request; pools limit how many are busy."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._idle: dict[tuple[str, int, bool], deque[Connection]] = {}
+        self._idle: dict[Origin, deque[Connection]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
 
     async def open(
         self,
@@ -155,30 +149,29 @@ class Upstream:
         body: bytes | AsyncIterable[bytes],
         connect_timeout: float,
     ) -> Answer:
-        """Send a request and wait for the answer's headers. `path` is below /v1 and may carry a query.
+        """Send a request and wait for the answer's headers. `path` follows the endpoint's prefix.
 
         Raises ConnectionFailed, or UpstreamTimeout if connecting took too long."""
         origin = _origin(base)
-        idle = self._connections(origin)
         head, body = _head(method, origin, path, headers, body)
-        connection = self._free(idle)
+        connection = self._free(origin)
         if connection is not None and isinstance(body, bytes):
             try:
-                return await self._exchange(connection, idle, method, head, body)
+                return await self._exchange(connection, origin, method, head, body)
             except ConnectionBroken as error:
                 # Most likely the server closed it as idle while our request was under way, and has not read it.
                 if error.began:
                     raise _broken(error) from error
         connection = await self._connect(origin, connect_timeout)
         try:
-            return await self._exchange(connection, idle, method, head, body)
+            return await self._exchange(connection, origin, method, head, body)
         except ConnectionBroken as error:
             raise _broken(error) from error
 
     async def _exchange(
         self,
         connection: Connection,
-        idle: deque[Connection],
+        origin: Origin,
         method: str,
         head: bytes,
         body: bytes | AsyncIterable[bytes],
@@ -188,7 +181,7 @@ class Upstream:
         except BaseException:
             connection.abort()  # cancelled or broken: half a request must not precede another
             raise
-        return Answer(connection, idle, self._loop)
+        return Answer(connection, self, origin)
 
     async def _connect(self, origin: Origin, timeout: float) -> Connection:
         try:
@@ -199,16 +192,21 @@ class Upstream:
         except OSError as error:
             raise _unreachable(error) from error
 
-    def _connections(self, origin: Origin) -> deque[Connection]:
-        key = (origin.host, origin.port, origin.tls)
-        if key not in self._idle:
-            self._idle[key] = deque()
+    def take_back(self, connection: Connection, origin: Origin) -> None:
+        """Its answer was read to the end."""
+        if self._closed or not connection.reusable:
+            connection.abort()
+            return
+        connection.idle_since = self._loop.time()
+        if (idle := self._idle.get(origin)) is None:
+            idle = self._idle[origin] = deque()
+        idle.append(connection)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(_KEEPALIVE, self._sweep)
-        return self._idle[key]
 
-    def _free(self, idle: deque[Connection]) -> Connection | None:
+    def _free(self, origin: Origin) -> Connection | None:
         """The one used last: the others may then grow old."""
+        idle = self._idle.get(origin)
         oldest = self._loop.time() - _KEEPALIVE
         while idle:
             connection = idle.pop()
@@ -219,14 +217,15 @@ class Upstream:
 
     def _sweep(self) -> None:
         oldest = self._loop.time() - _KEEPALIVE
-        for key, idle in list(self._idle.items()):
+        for origin, idle in list(self._idle.items()):
             while idle and (idle[0].idle_since <= oldest or not idle[0].alive):
                 idle.popleft().abort()
             if not idle:
-                del self._idle[key]
+                del self._idle[origin]
         self._sweeper = self._loop.call_later(_KEEPALIVE / 2, self._sweep) if self._idle else None
 
     async def close(self) -> None:
+        self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         for idle in self._idle.values():
@@ -269,20 +268,20 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
 }  # fmt: skip
 _NOT_DOWNSTREAM = {name.encode() for name in _HOP_BY_HOP} | {
     b"content-length", b"date", b"server", b"set-cookie", b"alt-svc", b"strict-transport-security",
-    b"endpoint-load-metrics",
+    b"endpoint-load-metrics", b"endpoint-load-metrics-bin",
 }  # fmt: skip
+_VERSION = "anthropic-version"  # the client's own, if it names one
 
 
 def upstream_headers(headers: Mapping[str, str], credentials: Mapping[str, str], request_id: str) -> dict[str, str]:
     """The client's headers without hop-by-hop ones and credentials; the pool's own credentials instead."""
-    named = headers.get("connection", "").lower()
-    sent = {
-        name: value
-        for name, value in headers.items()
-        if name not in _NOT_UPSTREAM and not name.startswith("x-pointsman-") and (not named or name not in named)
-    }
-    for name, value in credentials.items():
-        sent.setdefault(name, value) if name == "anthropic-version" else sent.update({name: value})
+    named = headers.get("connection")
+    dropped = _NOT_UPSTREAM | set(_tokens(named)) if named and named != "keep-alive" else _NOT_UPSTREAM
+    sent = {n: value for n, value in headers.items() if n not in dropped and not n.startswith("x-pointsman-")}
+    asked_version = sent.get(_VERSION)
+    sent.update(credentials)
+    if asked_version is not None:
+        sent[_VERSION] = asked_version
     sent["accept-encoding"] = "identity"  # so that events and usage can be read; nothing is re-encoded
     sent["x-request-id"] = request_id
     return sent
@@ -291,9 +290,17 @@ def upstream_headers(headers: Mapping[str, str], credentials: Mapping[str, str],
 def downstream_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """An upstream's headers (names in lower case) that are a client's business."""
     kept = []
+    dropped = _NOT_DOWNSTREAM
     for name, value in headers:
         if name == b"x-request-id":
             kept.append((b"x-upstream-request-id", value))
-        elif name not in _NOT_DOWNSTREAM and not name.startswith((b"access-control-", b"x-pointsman-")):
+        elif name == b"connection":
+            dropped = dropped | {token.encode("latin-1") for token in _tokens(value.decode("latin-1"))}
+        elif name not in dropped and not name.startswith((b"access-control-", b"x-pointsman-")):
             kept.append((name, value))
-    return kept
+    return [field for field in kept if field[0] not in dropped] if dropped is not _NOT_DOWNSTREAM else kept
+
+
+def _tokens(value: str) -> Iterable[str]:
+    """The header names in a Connection header: they concern this connection only."""
+    return (token.strip().lower() for token in value.split(","))

@@ -7,11 +7,11 @@ limit that moves with every event costs an assignment. Servers differ in what th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pointsman.gateway.errors import ClientDisconnected, RequestError, UpstreamTimeout
 from pointsman.gateway.wire.inbound import Receive
@@ -26,14 +26,26 @@ class Limit(StrEnum):
 _ADVICE = {
     Limit.FIRST_TOKEN: "The upstream sent no first token within {seconds:g} s (timeouts.first_token).",
     Limit.IDLE: "The upstream sent nothing for {seconds:g} s in the middle of its answer (timeouts.idle).",
-    Limit.TOTAL: "The answer was not complete after {seconds:g} s (timeouts.total).",
+    Limit.TOTAL: "The answer was not complete after {seconds:g} s (timeouts.total, or x-pointsman-deadline-ms).",
 }
+
+_NEVER = float("inf")
+# Most plain answers are faster; only then is a task for the client's leaving worth its cost. Far below a second,
+# within which an upstream must hear of it, and a leaving that came earlier is not forgotten.
+_QUICK = 0.03
 
 
 class LimitReached(UpstreamTimeout):
     def __init__(self, limit: Limit, seconds: float) -> None:
         super().__init__(_ADVICE[limit].format(seconds=seconds))
         self.limit = limit
+
+
+class ClientStalled(ClientDisconnected):
+    """As good as gone: the time was up, and it was the client that was waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The client did not read its answer within {seconds:g} s (timeouts.total).")
 
 
 class Watch:
@@ -45,8 +57,8 @@ class Watch:
     another attempt can follow."""
 
     __slots__ = (
-        "_deadline", "_listener", "_loop", "_phase", "_reason", "_seconds", "_task", "_timer",
-        "_total", "_total_seconds",
+        "_deadline", "_held", "_listen_at", "_listener", "_loop", "_others", "_phase", "_reason", "_receive",
+        "_seconds", "_task", "_timer", "_total", "_total_seconds",
     )  # fmt: skip
 
     def __init__(self, receive: Receive) -> None:
@@ -54,46 +66,53 @@ class Watch:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
+        self._others = task.cancelling()  # cancellations that are none of ours
         self._reason: RequestError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._phase = Limit.TOTAL
-        self._deadline = self._total = float("inf")
-        self._seconds = self._total_seconds = 0.0
-        self._listener: asyncio.Task[None] | None = self._loop.create_task(self._listen(receive))
+        self._deadline = self._total = self._seconds = self._total_seconds = _NEVER
+        self._held = False
+        self._receive = receive
+        self._listener: asyncio.Task[None] | None = None
+        self._listen_at = self._loop.time() + _QUICK
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.settle()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_listening()
+        self._stop_timer()
         if error is not None:
             self._translate(error)
-
-    def settle(self) -> None:
-        """The answer is about to be complete: from now on a client may leave. The total limit stays."""
-        if self._listener is not None:
-            self._listener.cancel()
-            self._listener = None
 
     def total(self, seconds: float) -> None:
         self._total, self._total_seconds = self._loop.time() + seconds, seconds
         self._arm()
 
     def limit(self, phase: Limit, seconds: float) -> None:
-        self._phase, self._seconds = phase, seconds
+        self._phase, self._seconds, self._held = phase, seconds, False
         self._deadline = self._loop.time() + seconds
         self._arm()
 
+    def unlimit(self) -> None:
+        """The phase is over and no other has begun; the total goes on."""
+        self._deadline, self._seconds, self._held = _NEVER, _NEVER, False
+        self._arm()
+
     def hold(self) -> None:
-        """The phase's limit rests (a slow client is not the upstream's fault); the total goes on."""
-        self._deadline = float("inf")
+        """Until `touch` it is the client that is waited for, which is not the upstream's fault; the total goes on."""
+        self._deadline, self._held = _NEVER, True
 
     def touch(self) -> None:
-        """Something arrived: the phase's limit starts anew. The timer finds out when it fires."""
-        self._deadline = self._loop.time() + self._seconds
+        """Something is asked of the upstream: the phase's limit starts anew. The timer finds out when it fires."""
+        self._deadline, self._held = self._loop.time() + self._seconds, False
+
+    async def finish(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Send the end of the answer: the client may leave with it, and then nothing is limited any more."""
+        self._stop_listening()
+        self.hold()
+        await sending
+        self._stop_timer()
 
     @contextmanager
     def guard(self) -> Iterator[None]:
@@ -104,29 +123,49 @@ class Watch:
             raise
 
     def _translate(self, error: BaseException) -> None:
-        """Raise what the cancellation `error` was for, if it was ours."""
-        if self._reason is not None and isinstance(error, asyncio.CancelledError):
-            reason, self._reason = self._reason, None
-            self._task.uncancel()
+        """Raise what the cancellation `error` was for, if it was ours alone."""
+        if self._reason is None:
+            return
+        reason, self._reason = self._reason, None
+        others = self._task.uncancel() > self._others
+        if isinstance(error, asyncio.CancelledError) and not others:
             raise reason from None
 
+    def _stop_listening(self) -> None:
+        self._listen_at = _NEVER
+        if self._listener is not None:
+            self._listener.cancel()
+            self._listener = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _arm(self) -> None:
-        deadline = min(self._deadline, self._total)
-        if self._timer is None or self._timer.when() > deadline:
-            if self._timer is not None:
-                self._timer.cancel()
+        deadline = min(self._deadline, self._total, self._listen_at)
+        if deadline != _NEVER and (self._timer is None or self._timer.when() > deadline):
+            self._stop_timer()
             self._timer = self._loop.call_at(deadline, self._check)
 
     def _check(self) -> None:
         now = self._loop.time()
-        due = min(self._deadline, self._total)
         self._timer = None
-        if due > now:
-            if due != float("inf"):
+        if self._listen_at <= now:
+            self._listen_at = _NEVER
+            self._listener = self._loop.create_task(self._listen(self._receive))
+        if self._total <= now:
+            self._cancel(self._overdue())
+        elif self._deadline <= now:
+            self._cancel(LimitReached(self._phase, self._seconds))
+        else:
+            # `touch` arms no timer, so while a client is waited for this one ticks at least as often.
+            due = min(self._deadline, self._total, now + self._seconds)
+            if due != _NEVER:
                 self._timer = self._loop.call_at(due, self._check)
-            return
-        phase, seconds = (Limit.TOTAL, self._total_seconds) if self._total <= now else (self._phase, self._seconds)
-        self._cancel(LimitReached(phase, seconds))
+
+    def _overdue(self) -> RequestError:
+        return ClientStalled(self._total_seconds) if self._held else LimitReached(Limit.TOTAL, self._total_seconds)
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -136,5 +175,7 @@ class Watch:
 
     def _cancel(self, reason: RequestError) -> None:
         if self._reason is None:
-            self._reason = reason
             self._task.cancel()
+            self._reason = reason
+        elif isinstance(reason, ClientDisconnected):
+            self._reason = reason  # whatever else happened at the same time, nobody is left for another attempt

@@ -6,11 +6,10 @@ import orjson
 
 from pointsman.gateway.errors import UpstreamError
 from pointsman.gateway.observe.outcome import Phase
-from pointsman.gateway.relay.failure import Aborted
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import Outbound
-from pointsman.gateway.relay.upstream import Answer, ConnectionFailed, downstream_headers
-from pointsman.gateway.relay.watch import Watch
+from pointsman.gateway.relay.upstream import Answer, downstream_headers
+from pointsman.gateway.relay.watch import Limit, Watch
 from pointsman.gateway.wire.reply import Headers, Reply
 
 HELD = 8 * 1024**2
@@ -18,21 +17,22 @@ HELD = 8 * 1024**2
 
 
 async def relay_json(answer: Answer, outbound: Outbound, reply: Reply, watch: Watch, journal: Journal) -> None:
-    """Raises UpstreamError while nothing was sent to the client."""
+    """Raises UpstreamError while nothing was sent to the client, and if a long answer breaks off."""
     journal.waiting = Phase.BODY
     if answer.media == "text/event-stream":
         raise UpstreamError("The upstream answered a plain request with an event stream.")
+    if answer.encoded and outbound.translation is not None:
+        raise UpstreamError("The upstream compressed its answer although it was asked not to.")
     body, complete = await answer.read_up_to(HELD)
-    if not complete and outbound.translation is not None:
-        raise UpstreamError(f"The upstream's answer is larger than the {HELD} bytes that can be translated.")
     if not complete:
+        if outbound.translation is not None:
+            raise UpstreamError(f"The upstream's answer is larger than the {HELD} bytes that can be translated.")
         await _relay_rest(answer, body, reply, watch, journal)
         return
     if not answer.encoded:
         body = _checked(body, outbound, journal)
-    watch.settle()
     journal.answered()
-    await reply.whole(answer.status, downstream_headers(answer.headers), body)
+    await watch.finish(reply.whole(answer.status, downstream_headers(answer.headers), body))
 
 
 def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
@@ -41,35 +41,38 @@ def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
     except orjson.JSONDecodeError:
         raise UpstreamError("The upstream answered with something that is not JSON.") from None
     if isinstance(parsed, dict):
-        journal.usage = outbound.dialect.usage(parsed)
         if outbound.translation is not None:
-            return orjson.dumps(outbound.translation.response(parsed))
+            body = orjson.dumps(outbound.translation.response(parsed))
+        journal.usage = outbound.dialect.usage(parsed)
     return body
 
 
-async def relay_bytes(answer: Answer, reply: Reply, watch: Watch, journal: Journal) -> None:
-    """Of any kind, as they come; the status and headers are committed at once."""
-    journal.waiting = Phase.BODY
+async def relay_bytes(answer: Answer, reply: Reply, watch: Watch, journal: Journal, idle: float | None) -> None:
+    """Of any kind, as they come; the status and headers are committed at once. `idle` limits the gaps of a stream."""
+    journal.waiting = Phase.BODY if idle is None else Phase.STREAM
+    if idle is not None:
+        watch.limit(Limit.IDLE, idle)
     await _relay_rest(answer, b"", reply, watch, journal)
 
 
 async def _relay_rest(answer: Answer, start: bytes, reply: Reply, watch: Watch, journal: Journal) -> None:
-    headers = downstream_headers(answer.headers)
     journal.answered()
-    await reply.start(answer.status, headers + _length(answer))
+    watch.hold()
+    await reply.start(answer.status, downstream_headers(answer.headers) + _length(answer))
     journal.asked()
-    journal.waiting = Phase.STREAM
-    if start:
-        await reply.write(start)
-    try:
-        while chunk := await answer.read_some():
-            await reply.write(chunk)
-    except ConnectionFailed as error:
-        raise Aborted from error
-    watch.settle()
-    await reply.end()
+    chunk = start or await _next(answer, watch)
+    while chunk:
+        watch.hold()
+        await reply.write(chunk)
+        chunk = await _next(answer, watch)
+    await watch.finish(reply.end())
+
+
+async def _next(answer: Answer, watch: Watch) -> bytes:
+    watch.touch()
+    return await answer.read_some()
 
 
 def _length(answer: Answer) -> Headers:
     length = answer.header(b"content-length")
-    return [(b"content-length", length.encode())] if length else []
+    return [(b"content-length", length.encode("latin-1"))] if length else []

@@ -13,7 +13,7 @@ from pointsman.gateway.errors import RequestError
 from pointsman.gateway.observe.outcome import Usage
 from pointsman.gateway.wire.anthropic_shapes import request_error_body
 from pointsman.gateway.wire.rewrite import drop_member
-from pointsman.gateway.wire.sse import Event, encode_event, parse_event, split_events
+from pointsman.gateway.wire.sse import encode_event, parse_event, split_events
 from pointsman.signals.facts import Route
 
 
@@ -25,11 +25,16 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def openai_usage(usage: object) -> Usage | None:
     told = _mapping(usage)
-    cached = _mapping(told.get("prompt_tokens_details")).get("cached_tokens")
-    # embeddings have no completion
-    return Usage.read(told.get("prompt_tokens"), told.get("completion_tokens", 0), cached)
+    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
+    if completion is None and prompt == told.get("total_tokens"):
+        completion = 0  # embeddings have none, and do not say so
+    return Usage.read(prompt, completion, _mapping(told.get("prompt_tokens_details")).get("cached_tokens"))
 
 
 def responses_usage(usage: object) -> Usage | None:
@@ -41,24 +46,44 @@ def responses_usage(usage: object) -> Usage | None:
 def anthropic_usage(usage: object) -> Usage | None:
     """Anthropic's input_tokens leave out what was read from or written to its cache."""
     told = _mapping(usage)
-    if "input_tokens" not in told:
+    fresh = told.get("input_tokens")
+    if not isinstance(fresh, int):
         return None
     cached = _count(told.get("cache_read_input_tokens"))
-    prompt = _count(told["input_tokens"]) + _count(told.get("cache_creation_input_tokens")) + cached
-    return Usage.read(prompt, told.get("output_tokens", 0), cached)
+    prompt = fresh + _count(told.get("cache_creation_input_tokens")) + cached
+    return Usage.read(prompt, told.get("output_tokens"), cached)
 
 
 class Meter(ABC):
-    """Reads along one stream. `feed` returns what the client gets of a block of whole events."""
+    """Reads along one stream, which costs next to nothing for blocks that say nothing of interest."""
 
     usage: Usage | None = None
-    done: bool = False  # the wire's own end was seen
-    error: Mapping[str, Any] | None = None  # the upstream's error object, sent as an event
+    done: bool = False  # the wire's own end was seen, or an error: nothing may follow
+    error: Mapping[str, Any] | None = None  # a body with the `error` object that came as an event
     finish: str | None = None
-    events: int = 0
+    events: int = 0  # that the client gets
+
+    def feed(self, block: bytes) -> bytes:
+        """What the client gets of a block of whole events."""
+        if self._interesting(block):
+            block = b"".join([self._event(raw) for raw in split_events(block)])
+        if block:
+            self.events += block.count(b"\n\n") or block.count(b"\n\r\n") or 1
+        return block
+
+    def _event(self, raw: bytes) -> bytes:
+        return b"" if self.done else self._read(raw, parse_event(raw).data)
 
     @abstractmethod
-    def feed(self, block: bytes) -> bytes: ...
+    def _interesting(self, block: bytes) -> bool: ...
+
+    @abstractmethod
+    def _read(self, raw: bytes, data: bytes) -> bytes:
+        """What the client gets of one event."""
+
+    def _fail(self, error: object) -> None:
+        self.error = {"error": error if isinstance(error, dict) else {"message": str(error), "type": "upstream_error"}}
+        self.done = True
 
     def complete(self) -> bool:
         """Whether a stream that has just ended ended as a whole answer."""
@@ -73,25 +98,17 @@ class OpenAIMeter(Meter):
         self._choices = choices
         self._tail: deque[bytes] = deque(maxlen=8)
 
-    def feed(self, block: bytes) -> bytes:
-        self.events += block.count(b"\n\n") or 1
+    def _interesting(self, block: bytes) -> bool:
         self._tail.append(block)
-        if b'"usage"' in block or b"[DONE]" in block or b'"error"' in block:
-            return b"".join([self._event(raw) for raw in split_events(block)])
-        return block
+        return b'"usage"' in block or b"[DONE]" in block or b'"error"' in block
 
-    def _event(self, raw: bytes) -> bytes:
-        if self.done:
-            return b""  # nothing follows the end; a client would ignore it
-        data = parse_event(raw).data
+    def _read(self, raw: bytes, data: bytes) -> bytes:
         if data == b"[DONE]":
             self.done = True
             return raw
         chunk = _json_object(data)
-        if chunk is None:
-            return raw
-        if isinstance(chunk.get("error"), dict):
-            self.error = chunk["error"]
+        if chunk.get("error"):
+            self._fail(chunk["error"])
         if "usage" not in chunk:
             return raw
         usage = openai_usage(chunk["usage"])
@@ -112,70 +129,68 @@ class OpenAIMeter(Meter):
         reasons: dict[int, str] = {}
         for block in self._tail:
             for raw in split_events(block) if b'"finish_reason"' in block else ():
-                chunk = _json_object(parse_event(raw).data) or {}
-                for choice in chunk.get("choices") or ():
+                for choice in _list(_json_object(parse_event(raw).data).get("choices")):
                     if isinstance(choice, dict) and isinstance(choice.get("finish_reason"), str):
                         reasons[_count(choice.get("index"))] = choice["finish_reason"]
         return reasons
 
 
 class AnthropicMeter(Meter):
-    def feed(self, block: bytes) -> bytes:
-        self.events += block.count(b"\n\n") or 1
-        if b"message_" in block or b"error" in block:
-            for raw in split_events(block):
-                self._read(parse_event(raw))
-        return block
+    def __init__(self) -> None:
+        self._told: dict[str, Any] = {}  # counts so far; they are the answer's only with message_delta
 
-    def _read(self, event: Event) -> None:
-        body = _json_object(event.data) or {}
-        kind = body.get("type")
-        if kind == "message_start":
-            self.usage = anthropic_usage(_mapping(body.get("message")).get("usage"))
-        elif kind == "message_delta":
-            self._delta(body)
-        elif kind == "message_stop":
-            self.done = True
-        elif kind == "error" and isinstance(body.get("error"), dict):
-            self.error = body["error"]
+    def _interesting(self, block: bytes) -> bool:
+        return b"message_" in block or b"error" in block
 
-    def _delta(self, body: Mapping[str, Any]) -> None:
-        """Counts are cumulative, and the prompt's may come only with message_start."""
-        self.finish = _mapping(body.get("delta")).get("stop_reason")
-        before, told = self.usage, _mapping(body.get("usage"))
-        if before is None or told.get("input_tokens"):
-            self.usage = anthropic_usage(told) or before
-        else:
-            self.usage = Usage.read(before.prompt, told.get("output_tokens"), before.cached) or before
+    def _read(self, raw: bytes, data: bytes) -> bytes:
+        body = _json_object(data)
+        match body.get("type"):
+            case "message_start":
+                self._told = dict(_mapping(_mapping(body.get("message")).get("usage")))
+            case "message_delta":
+                self.finish = _mapping(body.get("delta")).get("stop_reason")
+                self._delta(_mapping(body.get("usage")))
+            case "message_stop":
+                self.done = True
+            case "error":
+                self._fail(body.get("error"))
+                self.error = {"type": "error", **(self.error or {})}
+        return raw
+
+    def _delta(self, told: Mapping[str, Any]) -> None:
+        """Counts are cumulative; the prompt's may have come only with message_start."""
+        self._told |= {key: value for key, value in told.items() if value}
+        self._told["output_tokens"] = told.get("output_tokens")
+        self.usage = anthropic_usage(self._told) or self.usage
 
 
 class ResponsesMeter(Meter):
-    _ENDS = (b"response.completed", b"response.incomplete", b"response.failed")
+    _ENDS = ("response.completed", "response.incomplete", "response.failed")
+    _MARKS = tuple(map(str.encode, _ENDS))
 
-    def feed(self, block: bytes) -> bytes:
-        self.events += block.count(b"\n\n") or 1
-        if b'"error"' in block or any(end in block for end in self._ENDS):
-            for raw in split_events(block):
-                self._read(_json_object(parse_event(raw).data) or {})
-        return block
+    def _interesting(self, block: bytes) -> bool:
+        return b'"error"' in block or any(end in block for end in self._MARKS)
 
-    def _read(self, body: Mapping[str, Any]) -> None:
-        kind = str(body.get("type")).encode()
+    def _read(self, raw: bytes, data: bytes) -> bytes:
+        body = _json_object(data)
+        kind = body.get("type")
         if kind in self._ENDS:
             response = _mapping(body.get("response"))
             self.done, self.finish = True, response.get("status")
             self.usage = responses_usage(response.get("usage")) or self.usage
-            self.error = response.get("error") or self.error
-        elif kind == b"error":
-            self.error = body.get("error") if isinstance(body.get("error"), dict) else body
+            if kind == "response.failed":
+                self._fail(response.get("error") or "The response failed.")
+        elif kind == "error":
+            self._fail(body.get("error") or {k: body[k] for k in ("message", "code", "param") if k in body})
+        return raw
 
 
-def _json_object(data: bytes) -> dict[str, Any] | None:
+def _json_object(data: bytes) -> Mapping[str, Any]:
+    """Empty if it is none."""
     try:
-        value = orjson.loads(data)
+        return _mapping(orjson.loads(data))
     except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
+        return {}
 
 
 class Dialect(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -18,6 +18,9 @@ from pointsman.gateway.errors import (
 )
 from pointsman.signals.facts import Route
 
+if TYPE_CHECKING:
+    from pointsman.gateway.wire.upload import Upload
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,10 +28,14 @@ Send = Callable[[Message], Awaitable[None]]
 
 ROUTES: Mapping[str, Route] = {f"/{route.value}": route for route in Route if route is not Route.OTHER}
 
+_MAX_DEPTH = 248
+_TOO_DEEP = f"The request body is nested too deeply. Flatten it to {_MAX_DEPTH} levels."
+
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """`path` is below `/v1` and starts with a slash; header names are in lower case, the last of equals wins."""
+    """`path` is below `/v1`, starts with a slash and is percent-encoded as it came; header names are in lower
+    case, the last of equals wins. `upload` is a body of which only its pool knows the meaning."""
 
     route: Route
     method: str
@@ -37,6 +44,7 @@ class Inbound:
     headers: Mapping[str, str]
     raw: bytes = b""
     body: Mapping[str, Any] = field(default_factory=dict)
+    upload: Upload | None = None
 
     @property
     def stream(self) -> bool:
@@ -48,19 +56,38 @@ class Inbound:
         return model if isinstance(model, str) else None
 
 
+def below_v1(path: str) -> str:
+    """`/v1/chat/completions/` and `/chat/completions` are the same."""
+    path = path.removeprefix("/v1") if path.startswith("/v1/") or path == "/v1" else path
+    return path.rstrip("/") or "/"
+
+
 def read_headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+def has_body(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def is_json(content_type: str) -> bool:
+    media = content_type.partition(";")[0].strip().lower()
+    return media == "application/json" or media.endswith("+json")
+
+
+def check_length(headers: Mapping[str, str], limit: int) -> None:
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+    check_length(headers, limit)
     message = await receive()
     if message["type"] != "http.disconnect" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         return _decoded(body, headers, limit)
     chunks, size = [], 0
     while True:
@@ -69,13 +96,13 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         if not message.get("more_body"):
             return _decoded(b"".join(chunks), headers, limit)
         message = await receive()
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
+def too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(
         f"The request body is larger than {limit} bytes. Send less, or raise `server.max_body` in the gateway's file."
     )
@@ -93,7 +120,7 @@ def _decoded(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:
     except zlib.error:
         raise BadRequest("The body is not valid gzip although Content-Encoding says so.") from None
     if len(plain) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     if not inflater.eof:
         raise BadRequest("The gzip body ends too early. Send it whole.")
     return plain
@@ -101,23 +128,33 @@ def _decoded(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:
 
 def parse_json(raw: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
     """The body's object. Duplicate keys: the last counts, as in most parsers."""
-    media = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media != "application/json" and not media.endswith("+json"):
-        raise UnsupportedMediaType(f"Content-Type {media!r} is not supported here. Send application/json.")
+    given = headers.get("content-type", "application/json")
+    if not is_json(given):
+        raise UnsupportedMediaType(f"Content-Type {given[:128]!r} is not supported here. Send application/json.")
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidJSON(_json_advice(raw, error)) from None
     if not isinstance(body, dict):
         raise BadRequest("The request body must be a JSON object.")
+    if raw.count(b"[") + raw.count(b"{") > _MAX_DEPTH:  # else it cannot be deeper
+        _check_depth(body)
     return body
+
+
+def _check_depth(body: Mapping[str, Any]) -> None:
+    """orjson reads 1024 levels but writes 254, and translations write, with some levels of their own."""
+    try:
+        orjson.dumps([[[[[[body]]]]]])
+    except orjson.JSONEncodeError:
+        raise InvalidJSON(_TOO_DEEP) from None
 
 
 def _json_advice(raw: bytes, error: orjson.JSONDecodeError) -> str:
     if not raw.strip():
         return "The request body is empty. Send a JSON object."
     if "depth" in error.msg or "recursion" in error.msg:
-        return "The request body is nested too deeply. Flatten it."
+        return _TOO_DEEP
     return f"The request body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}."
 
 

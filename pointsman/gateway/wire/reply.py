@@ -8,6 +8,10 @@ from pointsman.gateway.wire.inbound import Send
 
 Headers = list[tuple[bytes, bytes]]
 
+CUT = "pointsman.cut"
+"""The ASGI extension that drops a connection with all that was not sent yet; a server's own end of an answer that is
+not complete waits until the client has read everything."""
+
 EVENT_STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -23,21 +27,23 @@ class Reply:
 
     def __init__(self, send: Send, extra: Callable[[], Headers]) -> None:
         self._send = send
-        self._extra = extra
+        self._extra: Callable[[], Headers] | None = extra
         self.started = False
         self.finished = False
         self.status = 0
 
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        assert self._extra is not None
+        extra, self._extra = self._extra(), None  # whoever gives it holds this reply: no cycle is left to the collector
         self.started, self.status = True, status
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self._extra()]})
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *extra]})
 
     async def write(self, data: bytes) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
-        self.finished = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        self.finished = True
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])

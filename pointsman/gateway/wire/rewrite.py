@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,19 +17,20 @@ _SCALAR = re.compile(rb"[^\s,}\]]+")
 _SPACE = re.compile(rb"\s*")
 
 
-@lru_cache(maxsize=64)
-def _key_pattern(key: bytes) -> re.Pattern[bytes]:
-    # The lookbehind leaves out quotes that are escaped, so a match is always a key, at some depth.
-    return re.compile(rb'(?<!\\)"' + re.escape(key) + rb'"\s*:\s*')
+_COLON = re.compile(rb"\s*:\s*")
 
 
-def _single_key(body: bytes, key: bytes) -> int | None:
-    """Where the value of the only key of this name starts; None if that is not plain to see."""
-    matches = _key_pattern(key).finditer(body)
-    first = next(matches, None)
-    if first is None or next(matches, None) is not None or rb"\u00" in body:
-        return None  # absent, nested as well, or spelled with escapes: look properly
-    return first.end()
+def _single_value(body: bytes, key: bytes) -> tuple[int, int] | None:
+    """Where the value of `key`, which the object has, stands; None if that is not plain to see.
+
+    A string cannot hold a bare quote. So if the quoted name occurs only once and the key is not spelled with
+    escapes, this is the key, at the top."""
+    name = b'"%b"' % key
+    at = body.find(name)
+    if at < 0 or body.find(name, at + 1) >= 0 or rb"\u00" in body:
+        return None
+    colon = _COLON.match(body, at + len(name))
+    return (colon.end(), _value_end(body, colon.end())) if colon else None
 
 
 def _value_end(body: bytes, start: int) -> int:
@@ -39,6 +39,10 @@ def _value_end(body: bytes, start: int) -> int:
         scalar = _SCALAR.match(body, start)
         assert scalar is not None
         return scalar.end()
+    if opening == b'"':
+        end = body.index(b'"', start + 1) + 1
+        if body.find(b"\\", start, end) < 0:
+            return end
     depth = 0
     for token in _STRUCTURE.finditer(body, start):
         text = token[0]
@@ -96,11 +100,11 @@ def set_members(body: bytes, parsed: Mapping[str, Any], members: Mapping[str, An
         if key in missing or parsed[key] == value:
             continue
         encoded = orjson.dumps(value)
-        start = _single_key(body, key.encode())
-        if start is None:
+        place = _single_value(body, key.encode())
+        if place is None:
             slow[key] = encoded
         else:
-            spans.append((start, _value_end(body, start), encoded))
+            spans.append((*place, encoded))
     if slow:
         spans += [(m.start, m.end, slow[m.key]) for m in top_level_members(body) if m.key in slow]
     for start, end, encoded in sorted(spans, reverse=True):

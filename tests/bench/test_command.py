@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pointsman.bench import command, machine, memory, overhead, streaming
+from pointsman.bench.children import ChildFailed
+from pointsman.bench.command import Part
+from pointsman.bench.report import Report, Table, replace_between
+from pointsman.gateway.cli import run
+
+Ran = list[str]
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
+    """The parts that were measured; they do not really measure here."""
+    names: Ran = []
+    monkeypatch.chdir(tmp_path)
+    for variable in ("LITELLM", "PORTKEY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(
+        machine, "describe", lambda *_: {**dict.fromkeys(_MACHINE, "x"), "versions": {"pointsman": "1"}}
+    )
+    for part, module in ((Part.OVERHEAD, overhead), (Part.STREAMING, streaming), (Part.MEMORY, memory)):
+
+        def measure(*_: object, name: str = part) -> Report:
+            names.append(name)
+            return Report(name, (Table(f"Table of {name}", ("", "n"), (("a", "1"),)),), {"n": 1})
+
+        monkeypatch.setattr(module, "run", measure)
+    return names
+
+
+_MACHINE = ("date", "processor", "cores", "kernel", "python", "placement")
+
+
+def test_everything_is_measured_by_default(ran: Ran, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["bench"]) == 0
+    assert ran == ["overhead", "streaming", "memory"]
+    captured = capsys.readouterr()
+    assert "Table of streaming" in captured.out
+    assert "Placement: " in captured.err
+    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 3
+
+
+def test_the_parts_that_are_named(ran: Ran) -> None:
+    assert run(["bench", "memory", "overhead"]) == 0
+    assert ran == ["memory", "overhead"]
+
+
+def test_other_gateways_are_named_when_they_are_missed(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["bench", "streaming"])
+    assert "Portkey" not in capsys.readouterr().err
+    run(["bench", "overhead"])
+    assert "Portkey gateway is skipped" in capsys.readouterr().err
+
+
+def test_a_problem_is_status_1(ran: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(memory, "run", lambda *_: Report("memory", (), {}, ("3 errors",)))
+    assert run(["bench"]) == 1
+    assert "3 errors" in capsys.readouterr().out
+
+
+def test_a_part_that_breaks_is_one_line(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> Report:
+        raise ChildFailed("it did not answer / within 20 s")
+
+    monkeypatch.setattr(memory, "run", measure)
+    assert run(["bench", "memory"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "pointsman bench: error: it did not answer / within 20 s"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--quick", "--write-docs"], "--quick measures nothing"),
+        (["--litellm", "/no/such/litellm"], "'/no/such/litellm' does not exist"),
+        (["speed"], "'speed' is not one of"),
+        (["--rounds", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_usage(ran: Ran, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+    assert ran == []
+
+
+def test_figures_go_between_the_markers_of_the_page(ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A\n<!-- bench:memory -->\nold\n<!-- /bench:memory -->\n# B\n")
+    monkeypatch.setattr(command, "PAGE", page)
+    assert run(["bench", "memory", "--write-docs"]) == 0
+    text = page.read_text()
+    assert text.startswith("# A\n<!-- bench:memory -->\n\n**Table of memory**")
+    assert "| a | 1 |\n\n- Date: x\n" in text
+    assert text.endswith("- Command: `pointsman bench memory`\n\n<!-- /bench:memory -->\n# B\n")
+
+
+def test_without_a_checkout_there_is_no_page_to_write(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "PAGE", tmp_path / "absent.md")
+    assert run(["bench", "--write-docs"]) == 2
+    assert "--write-docs needs a checkout" in capsys.readouterr().err
+    assert ran == []
+
+
+@pytest.mark.parametrize("part", Part)
+def test_the_page_has_a_place_for_each_part(part: Part) -> None:
+    assert "the figures" in replace_between(command.PAGE.read_text("utf-8"), part, "the figures")
+
+
+def test_it_is_a_module_to_run_too() -> None:
+    argv = [sys.executable, "-m", "pointsman.bench", "--quick", "--write-docs"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "--quick measures nothing" in done.stderr
