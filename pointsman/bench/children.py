@@ -174,17 +174,16 @@ def running(
 
 def result_of(argv: Sequence[str], core: int | None, seconds: float) -> dict[str, Any]:
     """The JSON object that a child prints; it has `seconds` for it."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_prepare(core)
-    )
-    try:
-        output, errors = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise ChildFailed(f"it did not end within {seconds:.0f} s") from None
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(_GRACE)
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise ChildFailed(f"it did not end within {seconds:.0f} s") from None
+        finally:
+            if process.poll() is None:
+                process.kill()
     if process.returncode != 0:
         raise ChildFailed(f"it ended with status {process.returncode}: {errors.decode('utf-8', 'replace')[-600:]}")
     result: dict[str, Any] = orjson.loads(output)

@@ -30,7 +30,7 @@ class Effort:
     sequential: int = 2000  # requests one after the other
 
 
-QUICK = Effort(rounds=1, seconds=0.3, warm=0.1, connections=8, sequential=50)
+QUICK = Effort(rounds=1, seconds=0.2, warm=0.05, connections=8, sequential=50)
 
 
 @dataclass(slots=True)
@@ -55,6 +55,11 @@ class Series:
     @property
     def errors(self) -> int:
         return sum(m.errors for m in (*self.loaded, *self.sequential))
+
+    @property
+    def silent(self) -> bool:
+        """Latencies of 0 are none."""
+        return any(m.requests == 0 for m in (*self.loaded, *self.sequential))
 
 
 class Stage:
@@ -143,6 +148,7 @@ def report(direct: Series, measured: Sequence[Series], effort: Effort) -> Report
     data: dict[str, Any] = {"effort": asdict(effort), "series": [asdict(series) for series in everyone]}
     problems = [s.problem for s in everyone if s.problem]
     problems += [f"{s.name}: {s.errors} errors, such as: {_example(s)}" for s in everyone if s.errors]
+    problems += [f"{s.name}: a load ended without one answer" for s in everyone if s.silent]
     tables = [_throughput(direct, measured, effort), _latency(direct, measured), *_compared(measured)]
     return Report("overhead", tuple(tables), data, tuple(problems))
 

@@ -73,7 +73,7 @@ def _conditions() -> Iterator[str]:
         yield f"not {topic} and words < {500 + number} and turns > {4 + number}"
         yield f"({topic} or {other}) and size > {200 + number} and not admin"
         yield f"app.crawler{number} or ({pattern} and not lang.de)"
-        yield f"not blocks > 0 and (image or tools) and {topic} and not night"
+        yield f"not blocks > {number} and (image or tools) and {topic} and not night"
         yield f"(team.team_{number + 1} or lang.en) and blocks > {number} and size > {20 + number}"
         yield f"(night or words > {3 + number % 10}) and {pattern} and not {topic} and lang.en"
         number += 1

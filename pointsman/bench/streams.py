@@ -23,6 +23,7 @@ from pointsman.bench.upstream import Paces, Upstream
 
 _HEAD_END = b"\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_OK = b"HTTP/1.1 200"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Reader(asyncio.Protocol):
         self._done = asyncio.get_running_loop().create_future()
         self._transport.write(self._request)
         head, _, body = (await self._done).partition(_HEAD_END)
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(_OK):
             return (head + body)[:400].decode("utf-8", "replace")
         whole = unchunked(body) == canned.whole_stream(self._plan.events)
         return "" if whole else "the stream differs from what the upstream sent"
@@ -84,7 +85,7 @@ class Reader(asyncio.Protocol):
         self._received.append(data)
         if self._paces is not None:
             self._paces.received(self._name, data.count(b"\n\n"))
-        if data.endswith(_LAST_CHUNK) or not data.endswith(b"\n\r\n"):
+        if data.endswith(_LAST_CHUNK) or not data.endswith(b"\n\n\r\n"):
             self._finish()
 
     def _finish(self) -> None:
@@ -92,7 +93,7 @@ class Reader(asyncio.Protocol):
         data = b"".join(self._received)
         if self._done is None or self._done.done():
             return
-        if data.endswith(_LAST_CHUNK) or not data.startswith(b"HTTP/1.1 200"):
+        if data.endswith(_LAST_CHUNK) or not data.startswith(_OK[: len(data)]):
             self._received.clear()
             self._done.set_result(data)
 

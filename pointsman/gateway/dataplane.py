@@ -20,7 +20,7 @@ from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import speaks
 from pointsman.gateway.relay.relay import Relay
 from pointsman.gateway.relay.upstream import Upstream
-from pointsman.gateway.relay.watch import ClientStalled, Watch
+from pointsman.gateway.relay.watch import ClientStalled, Limit, Watch
 from pointsman.gateway.routing import Routed, route_request
 from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.count_tokens import count_tokens
@@ -178,7 +178,7 @@ class _Exchange:
         try:
             upload = self._inbound.upload
             with Watch(upload.receive if upload else self._receive) as watch:
-                watch.total(self._seconds_left(routed))
+                watch.total(*self._seconds_left(routed))
                 relay = Relay(self._upstream, self._inbound, self._reply, watch, journal, self._random)
                 await relay.run(routed.pools, journal.facts.session if journal.facts else None)
         finally:
@@ -186,10 +186,11 @@ class _Exchange:
                 price = self._runtime.pools[journal.chosen.pool].config.price
                 journal.cost = journal.usage.cost(price.input, price.output)
 
-    def _seconds_left(self, routed: Routed) -> float:
+    def _seconds_left(self, routed: Routed) -> tuple[float, Limit]:
         total = max(pool.config.timeouts.total for pool in routed.pools)
         wanted = deadline(self._headers)
-        return total if wanted is None else min(total, self.journal.began + wanted - time.perf_counter())
+        left = total if wanted is None else self.journal.began + wanted - time.perf_counter()
+        return (left, Limit.DEADLINE) if left < total else (total, Limit.TOTAL)
 
     async def _models(self) -> None:
         if self._inbound.method not in ("GET", "HEAD"):

@@ -64,10 +64,6 @@ class InvalidJSON(BadRequest):
     code = "invalid_json"
 
 
-class ContextLengthExceeded(BadRequest):
-    code = "context_length_exceeded"
-
-
 class Unauthorized(RequestError):
     status, type, code = 401, "authentication_error", "invalid_api_key"
 

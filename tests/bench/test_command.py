@@ -29,7 +29,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
 
         def measure(*_: object, name: str = part) -> Report:
             names.append(name)
-            return Report(name, (Table(f"Table of {name}", ("", "n"), (("a", "1"),)),), {"n": 1})
+            return Report(name, (Table(name, ("", "n"), ((f"a row of {name}", "1"),)),), {"n": 1})
 
         monkeypatch.setattr(module, "run", measure)
     return names
@@ -42,7 +42,7 @@ def test_everything_is_measured_by_default(ran: Ran, capsys: pytest.CaptureFixtu
     assert run(["bench"]) == 0
     assert ran == ["overhead", "streaming", "memory"]
     captured = capsys.readouterr()
-    assert "Table of streaming" in captured.out
+    assert "a row of streaming" in captured.out
     assert "Placement: " in captured.err
     assert len(list((tmp_path / "bench-results").glob("*.json"))) == 3
 
@@ -82,7 +82,7 @@ def test_a_part_that_breaks_is_one_line(
         (["--quick", "--write-docs"], "--quick measures nothing"),
         (["--litellm", "/no/such/litellm"], "'/no/such/litellm' does not exist"),
         (["speed"], "'speed' is not one of"),
-        (["--rounds", "0"], "0 is not in the range"),
+        (["--rounds", "0"], "'--rounds'"),
     ],
 )
 def test_wrong_usage(ran: Ran, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,8 +97,8 @@ def test_figures_go_between_the_markers_of_the_page(ran: Ran, monkeypatch: pytes
     monkeypatch.setattr(command, "PAGE", page)
     assert run(["bench", "memory", "--write-docs"]) == 0
     text = page.read_text()
-    assert text.startswith("# A\n<!-- bench:memory -->\n\n**Table of memory**")
-    assert "| a | 1 |\n\n- Date: x\n" in text
+    assert text.startswith("# A\n<!-- bench:memory -->\n\n**memory**")
+    assert "| a row of memory | 1 |\n\n- Date: x\n" in text
     assert text.endswith("- Command: `pointsman bench memory`\n\n<!-- /bench:memory -->\n# B\n")
 
 

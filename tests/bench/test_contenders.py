@@ -21,7 +21,7 @@ def test_the_gateway_gets_a_file_that_it_accepts(
     for name, value in launch.env.items():
         monkeypatch.setenv(name, value)
     config = load(Path(launch.argv[launch.argv.index("serve") + 1]))
-    assert [list(pool.endpoints) for pool in config.pools.values()] == [[UPSTREAM], [UPSTREAM]]
+    assert [[endpoint.url for endpoint in pool.endpoints] for pool in config.pools.values()] == [[UPSTREAM], [UPSTREAM]]
     assert launch.argv[-2:] == ["--port", "8123"]
     assert launch.headers == policy.CLIENT
 

@@ -67,6 +67,11 @@ def test_errors_and_what_did_not_start_are_problems() -> None:
     assert RIVAL not in cells(made.tables[0])
 
 
+def test_no_answer_at_all_is_a_problem() -> None:
+    slow = series(RIVAL, [0.0], [0.0])
+    assert report(DIRECTLY, [slow], Effort()).problems == (f"{RIVAL}: a load ended without one answer",)
+
+
 def _broken(upstream: str, port: int, folder: Path) -> Launch:
     return Launch(["/no/such/gateway"], "/")
 

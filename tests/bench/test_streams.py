@@ -3,13 +3,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.bench import canned
-from pointsman.bench.children import free_port
-from pointsman.bench.streams import Plan, Reader, run, unchunked
+from pointsman.bench.children import free_port, module, result_of
+from pointsman.bench.streams import Plan, Reader, Streamed, run, unchunked
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 PATIENCE = 20.0
@@ -24,8 +23,8 @@ def test_unchunked_is_what_was_chunked(parts: list[bytes]) -> None:
     assert unchunked(chunked(*parts)) == b"".join(parts)
 
 
-def plan(url: str = "http://127.0.0.1:9", paced: bool = False, per_write: int = 1) -> Plan:
-    return Plan(url, {}, streams=3, events=11, per_write=per_write, paced=paced)
+def plan(url: str = "http://127.0.0.1:9") -> Plan:
+    return Plan(url, {}, streams=3, events=11, per_write=1, paced=False)
 
 
 class Transport(asyncio.Transport):
@@ -52,7 +51,8 @@ WHOLE = HEAD + chunked(canned.EVENT * 11, canned.stream_end(False))
 
 async def test_a_whole_stream_is_right_however_it_is_cut() -> None:
     assert await read(WHOLE) == ""
-    assert await read(*(WHOLE[at : at + 7] for at in range(0, len(WHOLE), 7))) == ""
+    for size in range(1, 12):
+        assert await read(*(WHOLE[at : at + size] for at in range(0, len(WHOLE), size))) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,12 @@ async def test_a_broken_stream_is_an_error() -> None:
     assert await read(WHOLE[:200], lost=True) != ""
 
 
-@pytest.mark.parametrize("paced", [True, False])
-@pytest.mark.parametrize("per_write", [1, 5])
-def test_every_event_of_every_stream_is_read(paced: bool, per_write: int) -> None:
+@pytest.mark.parametrize("options", [("--per-write", "5"), ("--paced",), ("--paced", "--per-write", "5")])
+def test_every_event_of_every_stream_is_read(options: tuple[str, ...]) -> None:
+    """As the table runs it, with nothing in between."""
     port = free_port()
-    streamed = uvloop.run(run(plan(f"http://127.0.0.1:{port}", paced, per_write), port, waves=2, patience=PATIENCE))
+    argv = module("streams", "--port", port, "--url", f"http://127.0.0.1:{port}", "--streams", 3, "--events", 11)
+    streamed = Streamed(**result_of([*argv, "--waves", "2", *options], None, PATIENCE))
     assert (streamed.events, streamed.errors, streamed.example) == (3 * 2 * 11, 0, "")
     assert streamed.rate == streamed.events / streamed.seconds
 

@@ -54,9 +54,12 @@ async def complete(x):
 
 @pytest.mark.parametrize("given", ["one text", ["two", "texts"], [101, 102], [[101], [102, 103]]])
 async def test_every_kind_of_input_goes_upstream_as_it_is(given):
-    async with scripted(embed) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            answer = await client.embeddings.create(model="auto", input=given)
+    async with (
+        scripted(embed) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        answer = await client.embeddings.create(model="auto", input=given)
     assert answer.data[0].embedding == VECTOR
     assert answer.usage.total_tokens == 4
     sent = up.last.json
@@ -65,9 +68,12 @@ async def test_every_kind_of_input_goes_upstream_as_it_is(given):
 
 
 async def test_float_and_dimensions_are_kept():
-    async with scripted(embed) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            answer = await client.embeddings.create(model="small", input="x", encoding_format="float", dimensions=3)
+    async with (
+        scripted(embed) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        answer = await client.embeddings.create(model="small", input="x", encoding_format="float", dimensions=3)
     assert answer.data[0].embedding == VECTOR
     assert (up.last.json["encoding_format"], up.last.json["dimensions"]) == ("float", 3)
 
@@ -82,10 +88,13 @@ async def test_usage_is_counted_although_embeddings_complete_nothing():
 
 
 async def test_missing_input_is_a_400_that_names_it():
-    async with scripted(embed) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            with pytest.raises(openai.BadRequestError) as caught:
-                await client.post("/embeddings", cast_to=object, body={"model": "auto"})
+    async with (
+        scripted(embed) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.post("/embeddings", cast_to=object, body={"model": "auto"})
     assert caught.value.param == "input"
     assert up.requests == []
 
@@ -104,11 +113,14 @@ async def test_the_input_is_what_text_signals_read():
 
 
 async def test_a_completion_whole_and_streamed():
-    async with scripted(complete) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            whole = await client.completions.create(model="auto", prompt="Say hello", max_tokens=5)
-            stream = await client.completions.create(model="auto", prompt=[1, 2], stream=True)
-            parts = [part async for part in stream]
+    async with (
+        scripted(complete) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        whole = await client.completions.create(model="auto", prompt="Say hello", max_tokens=5)
+        stream = await client.completions.create(model="auto", prompt=[1, 2], stream=True)
+        parts = [part async for part in stream]
     assert (whole.choices[0].text, whole.usage.total_tokens) == ("hello", 5)
     assert "".join(part.choices[0].text for part in parts) == "hello"
     assert all(part.usage is None for part in parts)
@@ -122,11 +134,14 @@ async def test_a_completion_that_breaks_off_raises():
         await x.event(text("hel"))
         await x.end()
 
-    async with scripted(script) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            with pytest.raises(openai.APIError) as caught:
-                async for _ in await client.completions.create(model="auto", prompt="x", stream=True):
-                    pass
+    async with (
+        scripted(script) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        with pytest.raises(openai.APIError) as caught:
+            async for _ in await client.completions.create(model="auto", prompt="x", stream=True):
+                pass
     assert caught.value.code == "upstream_error"
 
 

@@ -1,5 +1,6 @@
 """The Responses API through the official OpenAI SDK, translated and by bytes."""
 
+import asyncio
 import json
 
 import openai
@@ -67,9 +68,8 @@ async def events(url, **extra):
 
 async def test_bytes_go_to_a_pool_that_speaks_it():
     raw = b'{"input" : "h\\u00e9", "store":false, "model":"auto", "seed": 12345678901234567890123 }'
-    async with scripted(answer_response) as up:
-        async with serving(config({"gpt": pool(up.url, native=["responses"])})) as gateway:
-            answer = await call("POST", f"{gateway.v1}/responses", data=raw, headers={"content-type": "application/json"})
+    async with scripted(answer_response) as up, serving(config({"gpt": pool(up.url, native=["responses"])})) as gateway:
+        answer = await call("POST", f"{gateway.v1}/responses", data=raw, headers={"content-type": "application/json"})
     assert answer.json == response()
     assert up.last.target == "/v1/responses"
     assert up.last.body == raw.replace(b'"auto"', b'"org/small-7b"')
@@ -77,12 +77,11 @@ async def test_bytes_go_to_a_pool_that_speaks_it():
 
 async def test_the_sdk_gets_native_answers_and_events():
     outcomes = []
-    async with scripted(answer_response) as up:
-        async with serving(config({"gpt": pool(up.url, native=["responses"])})) as gateway:
-            gateway.gateway.observe(outcomes.append)
-            async with openai_sdk(gateway.v1) as client:
-                whole = await client.responses.create(model="auto", input="Say hello")
-            parts = await events(gateway.v1)
+    async with scripted(answer_response) as up, serving(config({"gpt": pool(up.url, native=["responses"])})) as gateway:
+        gateway.gateway.observe(outcomes.append)
+        async with openai_sdk(gateway.v1) as client:
+            whole = await client.responses.create(model="auto", input="Say hello")
+        parts = await events(gateway.v1)
     assert (whole.output_text, whole.model) == ("hello", "gpt-served")
     assert [part.type for part in parts][-1] == "response.completed"
     assert "stream_options" not in up.last.json
@@ -105,10 +104,13 @@ async def test_other_pools_are_asked_for_a_chat_completion():
 
 
 async def test_the_stream_helper_of_the_sdk_builds_the_response():
-    async with scripted(answer_hello) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            async with client.responses.stream(model="auto", input="Say hello") as stream:
-                final = await stream.get_final_response()
+    async with (
+        scripted(answer_hello) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+        client.responses.stream(model="auto", input="Say hello") as stream,
+    ):
+        final = await stream.get_final_response()
     assert final.output_text == "hello"
 
 
@@ -120,9 +122,12 @@ async def test_functions_are_translated_both_ways():
         body["choices"][0]["message"]["tool_calls"] = [made]
         await x.respond(body)
 
-    async with scripted(script) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            answer = await client.responses.create(model="auto", input="Weather in Rome?", tools=[WEATHER])
+    async with (
+        scripted(script) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        answer = await client.responses.create(model="auto", input="Weather in Rome?", tools=[WEATHER])
     assert [(item.type, item.name, item.arguments) for item in answer.output] == [
         ("function_call", "weather", '{"city":"Rome"}')
     ]
@@ -130,20 +135,25 @@ async def test_functions_are_translated_both_ways():
 
 
 async def test_what_chat_cannot_say_is_a_400_that_names_the_place():
-    async with scripted(answer_hello) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with openai_sdk(gateway.v1) as client:
-            with pytest.raises(openai.BadRequestError) as caught:
-                await client.responses.create(model="auto", input="hi", tools=[WEATHER, {"type": "web_search"}])
+    async with (
+        scripted(answer_hello) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.responses.create(model="auto", input="hi", tools=[WEATHER, {"type": "web_search"}])
     assert caught.value.param.startswith("tools.1")
     assert up.requests == []
 
 
 async def test_an_anthropic_pool_does_not_offer_it():
-    async with scripted(answer_message) as up:
-        async with serving(config({"claude": pool(up.url, provider="anthropic")})) as gateway:
-            async with openai_sdk(gateway.v1) as client:
-                with pytest.raises(openai.BadRequestError, match="does not offer /v1/responses"):
-                    await client.responses.create(model="auto", input="hi")
+    async with (
+        scripted(answer_message) as up,
+        serving(config({"claude": pool(up.url, provider="anthropic")})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        with pytest.raises(openai.BadRequestError, match="does not offer /v1/responses"):
+            await client.responses.create(model="auto", input="hi")
 
 
 async def half_a_chat(x):
@@ -169,17 +179,25 @@ async def test_a_broken_stream_makes_the_sdk_raise(native):
 
 
 async def test_a_failed_response_of_the_upstream_is_passed_on():
+    seen = asyncio.Event()
+
     async def script(x):
         await x.start_events()
         await x.chunk(named("response.created", 0, response=response(status="in_progress", output=[], usage=None)))
+        await seen.wait()  # what fails before the client has anything is a status
         failed = response(status="failed", output=[], error={"code": "server_error", "message": "engine died"})
         await x.chunk(named("response.failed", 1, response=failed))
         await x.end()
 
-    async with scripted(script) as up:
-        async with serving(config({"gpt": pool(up.url, native=["responses"])})) as gateway:
-            parts = await events(gateway.v1)
-    assert parts[-1].response.error.message == "engine died"
+    async with (
+        scripted(script) as up,
+        serving(config({"gpt": pool(up.url, native=["responses"])})) as gateway,
+        openai_sdk(gateway.v1) as client,
+    ):
+        async for event in await client.responses.create(model="auto", input="hi", stream=True):
+            last = event
+            seen.set()
+    assert (last.type, last.response.error.message) == ("response.failed", "engine died")
 
 
 @pytest.mark.parametrize(

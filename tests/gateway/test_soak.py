@@ -193,7 +193,9 @@ async def _leave_while_reading(storm: Storm, client: _Connection, request_id: st
 
 
 async def _ask_wrongly(storm: Storm, client: _Connection, request_id: str) -> None:
-    wrong, status = storm.random.choice(((b"{", 400), (b'{"messages": 1}', 400), (b'{"messages": [], "model": "no"}', 404)))
+    wrong, status = storm.random.choice(
+        ((b"{", 400), (b'{"messages": 1}', 400), (b'{"messages": [], "model": "no"}', 404))
+    )
     await client.send(_post(request_id, wrong))
     answer = await client.answer()
     storm.check(request_id, answer)
@@ -272,9 +274,11 @@ def _memory() -> int:
 
 
 async def _until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.05)
+    for _ in range(round(PATIENCE / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("something is left over")
 
 
 async def _storm() -> tuple[Storm, list[dict[str, Any]], list[dict[str, Any]]]:

@@ -16,6 +16,7 @@ from typing import Any
 from tests.support.upstream import Exchange, head
 
 PROMPT_TOKENS = 3
+_GARBAGE = (b"SSH-2.0-x\r\n\r\n", b"\0" * 100, b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\na b\r\n\r\n")
 
 
 def words(answer_id: str) -> list[str]:
@@ -126,7 +127,7 @@ async def _cut_before(c: Chaos, x: Exchange, i: str) -> None:
 
 
 async def _garbage(c: Chaos, x: Exchange, i: str) -> None:
-    await x.send(c.random.choice((b"SSH-2.0-x\r\n\r\n", b"\0" * 100, b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\na b\r\n\r\n")))
+    await x.send(c.random.choice(_GARBAGE))
     c.cut(x)
 
 

@@ -51,5 +51,3 @@ async def chat(url: str, model: str | None = "auto", headers: dict[str, str] | N
     """A chat request to the gateway at `url`; `model=None` leaves the model out."""
     body = {"messages": MESSAGES, **({"model": model} if model is not None else {}), **extra}
     return await call("POST", f"{url}/v1/chat/completions", json=body, headers=headers)
-
-

@@ -23,7 +23,7 @@ class Board:
         self._gap = 2 if self._wide else 1
         fixed = (15, 9, 15, 6, 6, 9) if self._wide else (13, 9, 5, 6, 6, 9)
         free = max(20, console.width - sum(fixed) - 7 * self._gap)
-        self._widths = (free * 3 // 5, free - free * 3 // 5, *fixed)
+        self._widths = (free - free // 3, free // 3, *fixed)
 
     def head(self, title: str) -> None:
         self.console.print(title, style="bold", highlight=False)

@@ -68,10 +68,10 @@ class Redactor:
 
     def clean(self, value: object, depth: int = 0) -> object:
         """What JSON can write, without secrets; other objects as their repr()."""
-        if value is None or isinstance(value, bool | int):
+        if value is None or isinstance(value, bool):
             return value
-        if isinstance(value, float):
-            return value if math.isfinite(value) else repr(value)
+        if isinstance(value, int | float):
+            return self._clean_number(value)
         if isinstance(value, str):
             return self.clean_text(value)
         if isinstance(value, bytes):
@@ -81,6 +81,12 @@ class Redactor:
         if depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
             return self._clean_items(list(value), depth)
         return self.clean_text(repr(value))
+
+    def _clean_number(self, number: float) -> object:
+        text = repr(number)
+        if self._exact is not None and self._exact.search(text):
+            return HIDDEN
+        return number if math.isfinite(number) else text
 
     def _clean_items(self, items: list[object], depth: int) -> list[object]:
         if len(items) == 2 and _is_sensitive(items[0]):  # a header as a pair

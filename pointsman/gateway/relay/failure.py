@@ -8,16 +8,11 @@ from typing import Any, Self
 
 import orjson
 
-from pointsman.gateway.errors import (
-    ClientDisconnected,
-    PayloadTooLarge,
-    RequestError,
-    UpstreamError,
-    UpstreamTimeout,
-)
+from pointsman.gateway.errors import RequestError, UpstreamError, UpstreamTimeout
 from pointsman.gateway.observe.outcome import ErrorSource, Result
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.upstream import ConnectionFailed
+from pointsman.gateway.relay.watch import Limit, LimitReached
 from pointsman.gateway.wire.reply import JSON, Headers
 from pointsman.gateway.wire.translate import Translation
 
@@ -88,7 +83,7 @@ def result_of(failure: RequestError | Refusal) -> Result:
             return Result.LIMITED
         case Refusal(final=True):
             return Result.REJECTED
-        case ClientDisconnected() | PayloadTooLarge():
+        case LimitReached(limit=Limit.DEADLINE):
             return Result.CANCELLED
         case UpstreamTimeout():
             return Result.TIMEOUT
@@ -98,8 +93,10 @@ def result_of(failure: RequestError | Refusal) -> Result:
             return Result.RESET
         case Refusal():
             return Result.ERROR
-        case _:
+        case UpstreamError():
             return Result.INVALID
+        case _:
+            return Result.CANCELLED  # the client left, or sent too much
 
 
 def record_failure(journal: Journal, error: RequestError) -> None:

@@ -90,5 +90,6 @@ def _body(inbound: Inbound, config: PoolConfig) -> bytes | AsyncIterable[bytes]:
     members: dict[str, object] = {"model": config.model}
     if inbound.stream and inbound.route in _STREAMS_USAGE and not asks_for_usage(inbound.body):
         options = inbound.body.get("stream_options")
-        members["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+        if options is None or isinstance(options, dict):  # else the upstream says what is wrong with it
+            members["stream_options"] = {**(options or {}), "include_usage": True}
     return set_members(inbound.raw, inbound.body, members)

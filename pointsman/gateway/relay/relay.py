@@ -209,7 +209,7 @@ def _is_worth_a_retry(failure: Failure) -> bool:
 def _is_final(error: RequestError | Refusal) -> bool:
     """No other attempt may follow: the client is gone, sends too much, or its time is up."""
     if isinstance(error, LimitReached):
-        return error.limit is Limit.TOTAL
+        return error.overall
     return isinstance(error, ClientDisconnected | PayloadTooLarge)
 
 

@@ -126,7 +126,7 @@ class StreamRelay:
         """End with the client's own kind of error event, unless the upstream's was just that."""
         error = failure.as_error() if isinstance(failure, Refusal) else failure
         record_failure(self._journal, error)
-        if isinstance(error, LimitReached) and error.limit is Limit.TOTAL:
+        if isinstance(error, LimitReached) and error.overall:
             self._watch.total(_PATIENCE)
         if self._translation is not None:
             event = self._translation.fail(error)

@@ -21,12 +21,14 @@ class Limit(StrEnum):
     FIRST_TOKEN = "first_token"
     IDLE = "idle"
     TOTAL = "total"
+    DEADLINE = "deadline"  # the client's own, instead of the total
 
 
 _ADVICE = {
     Limit.FIRST_TOKEN: "The upstream sent no first token within {seconds:g} s (timeouts.first_token).",
     Limit.IDLE: "The upstream sent nothing for {seconds:g} s in the middle of its answer (timeouts.idle).",
-    Limit.TOTAL: "The answer was not complete after {seconds:g} s (timeouts.total, or x-pointsman-deadline-ms).",
+    Limit.TOTAL: "The answer was not complete after {seconds:g} s (timeouts.total).",
+    Limit.DEADLINE: "The answer was not complete in the {seconds:.3g} s that x-pointsman-deadline-ms left for it.",
 }
 
 _NEVER = float("inf")
@@ -40,12 +42,17 @@ class LimitReached(UpstreamTimeout):
         super().__init__(_ADVICE[limit].format(seconds=seconds))
         self.limit = limit
 
+    @property
+    def overall(self) -> bool:
+        """No time is left for another attempt."""
+        return self.limit in (Limit.TOTAL, Limit.DEADLINE)
+
 
 class ClientStalled(ClientDisconnected):
     """As good as gone: the time was up, and it was the client that was waited for."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"The client did not read its answer within {seconds:g} s (timeouts.total).")
+        super().__init__(f"The client did not read its answer within {seconds:.3g} s.")
 
 
 class Watch:
@@ -57,8 +64,8 @@ class Watch:
     another attempt can follow."""
 
     __slots__ = (
-        "_deadline", "_held", "_listen_at", "_listener", "_loop", "_others", "_phase", "_reason", "_receive",
-        "_seconds", "_task", "_timer", "_total", "_total_seconds",
+        "_deadline", "_held", "_listen_at", "_listener", "_loop", "_others", "_overall", "_phase", "_reason",
+        "_receive", "_seconds", "_task", "_timer", "_timer_at", "_total", "_total_seconds",
     )  # fmt: skip
 
     def __init__(self, receive: Receive) -> None:
@@ -68,8 +75,9 @@ class Watch:
         self._task = task
         self._others = task.cancelling()  # cancellations that are none of ours
         self._reason: RequestError | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._phase = Limit.TOTAL
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = _NEVER  # uvloop gives no TimerHandle for what is due at once
+        self._phase = self._overall = Limit.TOTAL
         self._deadline = self._total = self._seconds = self._total_seconds = _NEVER
         self._held = False
         self._receive = receive
@@ -85,8 +93,8 @@ class Watch:
         if error is not None:
             self._translate(error)
 
-    def total(self, seconds: float) -> None:
-        self._total, self._total_seconds = self._loop.time() + seconds, seconds
+    def total(self, seconds: float, limit: Limit = Limit.TOTAL) -> None:
+        self._total, self._total_seconds, self._overall = self._loop.time() + seconds, seconds, limit
         self._arm()
 
     def limit(self, phase: Limit, seconds: float) -> None:
@@ -140,17 +148,19 @@ class Watch:
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._timer_at = None, _NEVER
 
     def _arm(self) -> None:
-        deadline = min(self._deadline, self._total, self._listen_at)
-        if deadline != _NEVER and (self._timer is None or self._timer.when() > deadline):
+        self._wake_at(min(self._deadline, self._total, self._listen_at))
+
+    def _wake_at(self, when: float) -> None:
+        if when < self._timer_at:
             self._stop_timer()
-            self._timer = self._loop.call_at(deadline, self._check)
+            self._timer, self._timer_at = self._loop.call_at(when, self._check), when
 
     def _check(self) -> None:
         now = self._loop.time()
-        self._timer = None
+        self._timer, self._timer_at = None, _NEVER
         if self._listen_at <= now:
             self._listen_at = _NEVER
             self._listener = self._loop.create_task(self._listen(self._receive))
@@ -160,12 +170,10 @@ class Watch:
             self._cancel(LimitReached(self._phase, self._seconds))
         else:
             # `touch` arms no timer, so while a client is waited for this one ticks at least as often.
-            due = min(self._deadline, self._total, now + self._seconds)
-            if due != _NEVER:
-                self._timer = self._loop.call_at(due, self._check)
+            self._wake_at(min(self._deadline, self._total, now + self._seconds))
 
     def _overdue(self) -> RequestError:
-        return ClientStalled(self._total_seconds) if self._held else LimitReached(Limit.TOTAL, self._total_seconds)
+        return ClientStalled(self._total_seconds) if self._held else LimitReached(self._overall, self._total_seconds)
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -49,8 +49,8 @@ def anthropic_usage(usage: object) -> Usage | None:
     fresh = told.get("input_tokens")
     if not isinstance(fresh, int):
         return None
-    cached = _count(told.get("cache_read_input_tokens"))
-    prompt = fresh + _count(told.get("cache_creation_input_tokens")) + cached
+    cached = told.get("cache_read_input_tokens")
+    prompt = fresh + _count(told.get("cache_creation_input_tokens")) + _count(cached)
     return Usage.read(prompt, told.get("output_tokens"), cached)
 
 

@@ -35,7 +35,7 @@ _TOO_DEEP = f"The request body is nested too deeply. Flatten it to {_MAX_DEPTH} 
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """`path` is below `/v1`, starts with a slash and is percent-encoded as it came; header names are in lower
-    case, the last of equals wins. `upload` is a body of which only its pool knows the meaning."""
+    case, the values of equal ones are joined. `upload` is a body of which only its pool knows the meaning."""
 
     route: Route
     method: str
@@ -63,7 +63,11 @@ def below_v1(path: str) -> str:
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):  # a list in several lines is the same list in one (RFC 9110, 5.3)
+        headers = {name: ", ".join(value for other, value in pairs if other == name) for name in headers}
+    return headers
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
@@ -89,16 +93,15 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
         if len(body) > limit:
             raise too_large(limit)
         return _decoded(body, headers, limit)
-    chunks, size = [], 0
+    received = bytearray()  # however small the pieces are in which it comes
     while True:
         if message["type"] == "http.disconnect":
             raise ClientDisconnected("The client left while it was sending its request.")
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
+        received += message.get("body", b"")
+        if len(received) > limit:
             raise too_large(limit)
         if not message.get("more_body"):
-            return _decoded(b"".join(chunks), headers, limit)
+            return _decoded(bytes(received), headers, limit)
         message = await receive()
 
 
@@ -123,6 +126,8 @@ def _decoded(body: bytes, headers: Mapping[str, str], limit: int) -> bytes:
         raise too_large(limit)
     if not inflater.eof:
         raise BadRequest("The gzip body ends too early. Send it whole.")
+    if inflater.unused_data:
+        raise BadRequest("Something follows the gzip body's end. Send one gzip member.")
     return plain
 
 

@@ -10,11 +10,16 @@ from pointsman.gateway.wire.inbound import Inbound
 from pointsman.gateway.wire.turns import read_messages, read_tool_text, read_tools
 from pointsman.signals.facts import Facts, PoolLoad
 
+_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+def _positive(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 and value is not True else None
+
 
 def build_facts(inbound: Inbound, identity: Identity, pools: Callable[[str], PoolLoad]) -> Facts:
     body = inbound.body
-    user, n = body.get("user"), body.get("n")
-    limit = body.get("max_completion_tokens", body.get("max_tokens", body.get("max_output_tokens")))
+    user = body.get("user")
     return Facts(
         route=inbound.route,
         model=inbound.model,
@@ -26,8 +31,8 @@ def build_facts(inbound: Inbound, identity: Identity, pools: Callable[[str], Poo
         tenant=identity.tenant,
         roles=identity.roles,
         session=inbound.headers.get("x-session-id") or (user if isinstance(user, str) else None),
-        max_tokens=limit if isinstance(limit, int) else None,
-        choices=n if isinstance(n, int) else 1,
+        max_tokens=next(filter(None, (_positive(body.get(key)) for key in _LIMITS)), None),
+        choices=_positive(body.get("n")) or 1,
         size=len(inbound.raw),
         now=datetime.now(UTC),
         pools=pools,

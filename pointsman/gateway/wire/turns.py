@@ -38,10 +38,12 @@ def _content(content: object) -> tuple[str, tuple[str, ...]]:
     kinds: list[str] = []
     for part in _dicts(content):
         kind = part.get("type")
+        if not isinstance(kind, str):
+            continue
         if kind in _TEXT:
             text = part.get("text", part.get("refusal"))
             texts.append(text if isinstance(text, str) else "")
-        elif isinstance(kind, str) and kind in _PART_KINDS:
+        elif kind in _PART_KINDS:
             kinds.append(_PART_KINDS[kind])
     return "\n".join(texts), tuple(kinds)
 
