@@ -43,12 +43,13 @@ CONTROL = frozenset(("healthz", "readyz", "metrics", "admin", "console"))
 def build_runtime(config: Config, old: Mapping[str, Pool] | None = None) -> Runtime:
     """Without side effects on what serves now, except that pools that stay are taken over."""
     signals, policy = build_policy(config)
+    guarded = any(decision.respond is not None for decision in policy.decisions)
     keys = KeyRing.of_clients(config.auth) if config.auth else None
     admin = KeyRing.of_admins(config.admin) if config.admin.keys else None
     origins = Origins(config.server.cors, config.auth is not None)
     admin_origins = Origins((), admin is not None)
     pools = reconcile(old or {}, config.pools)  # last: nothing after it can fail
-    return Runtime(config, signals, policy, pools, model_names(pools), keys, admin, origins, admin_origins)
+    return Runtime(config, signals, policy, guarded, pools, model_names(pools), keys, admin, origins, admin_origins)
 
 
 class Gateway:

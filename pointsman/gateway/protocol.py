@@ -45,6 +45,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head: int | None = None  # bytes so far of a head that has begun, without its first piece
         self._heard = self.loop.time()
+        self._unsent = 0  # bytes of answers when the keep-alive time was last over
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
@@ -60,6 +61,19 @@ class Protocol(HttpToolsProtocol):
         uploading = cycle is None or (cycle.more_body and not cycle.response_complete)
         if (uploading or self._head is not None) and self.loop.time() - self._heard > PATIENCE:
             self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """`close` waits until the client has read everything, which one that has stopped to never does."""
+        unsent, before = self.transport.get_write_buffer_size(), self._unsent
+        self._unsent = unsent
+        if unsent == 0:
+            super().timeout_keep_alive_handler()
+        elif unsent == before:
+            self.transport.abort()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         self._head = 0

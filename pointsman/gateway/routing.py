@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -26,17 +24,10 @@ class Routed:
     respond: Respond | None = None
 
 
-def route_request(
-    runtime: Runtime,
-    facts: Facts,
-    path: str,
-    random: Random | None,
-    clock: Callable[[], float] | None = time.perf_counter,
-) -> Routed:
-    """`path` is below /v1; without `random` the choice is greedy, without `clock` no signal is timed.
+def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings, random: Random | None) -> Routed:
+    """`path` is below /v1; without `random` the choice is greedy.
 
     ModelNotFound, NotFound or NoRoute if there is nowhere to go."""
-    readings = Readings(runtime.signals, facts, clock)
     if facts.route is Route.OTHER:
         return _explicit(runtime, facts, readings, _taking(runtime, facts, path))
     if not runtime.is_alias(facts.model):
@@ -63,7 +54,7 @@ def _answered(decision: Decision, readings: Readings) -> Routed:
 
 def _explicit(runtime: Runtime, facts: Facts, readings: Readings, pools: tuple[Pool, ...]) -> Routed:
     """The request names its pools; but what the policy would answer itself, it answers here, too."""
-    decision = runtime.policy.decide(readings, facts.pools).decision
+    decision = runtime.policy.decide(readings, facts.pools).decision if runtime.guarded else None
     if decision is not None and decision.respond is not None:
         return _answered(decision, readings)
     if len(pools) > 1:

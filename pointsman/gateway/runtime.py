@@ -24,6 +24,7 @@ class Runtime:
     config: Config
     signals: Mapping[str, Signal[Any]]
     policy: Policy
+    guarded: bool  # some decision answers itself: requests that name a pool are held against the policy, too
     pools: Mapping[str, Pool]
     models: Mapping[str, tuple[Pool, ...]]  # by pool name and by model name
     keys: KeyRing | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pointsman.signals.base import UNKNOWN, Signal, SignalValue
+from pointsman.signals.base import UNKNOWN, Cost, Signal, SignalValue
 from pointsman.signals.facts import Facts
 
 
@@ -41,3 +41,9 @@ class Readings:
             self.elapsed[name] = clock() - start
         self.values[name] = value
         return value
+
+    def read_texts(self) -> None:
+        """Evaluate the signals that read text, in whichever thread that is best done."""
+        for name, signal in self._signals.items():
+            if signal.cost > Cost.FREE:
+                _ = self[name]

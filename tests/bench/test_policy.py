@@ -18,6 +18,7 @@ from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.inbound import Inbound
 from pointsman.gateway.wire.reading import build_facts
 from pointsman.signals.facts import Route
+from pointsman.signals.readings import Readings
 
 UPSTREAM = "http://127.0.0.1:9"
 Build = Callable[[str, Path], dict[str, Any]]
@@ -40,7 +41,8 @@ def routed_by(runtime: Runtime) -> Routed:
     assert runtime.keys is not None
     identity = runtime.keys.authenticate(policy.CLIENT)
     inbound = Inbound(Route.CHAT, "POST", "/chat/completions", b"", policy.CLIENT, raw, orjson.loads(raw))
-    return route_request(runtime, build_facts(inbound, identity, runtime.load), inbound.path, None)
+    facts = build_facts(inbound, identity, runtime.load)
+    return route_request(runtime, facts, inbound.path, Readings(runtime.signals, facts), None)
 
 
 @pytest.mark.parametrize("build", [policy.heuristic, policy.logged])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 import yaml
 
 from pointsman.gateway import protocol
+from pointsman.gateway import server as server_module
 from pointsman.gateway.app import Gateway
 from pointsman.gateway.config import load
 from pointsman.gateway.server import Server, listen
 from tests.support.gateway import config, pool
-from tests.support.upstream import chunk, scripted
+from tests.support.upstream import chunk, completion, scripted
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
 BODY = b'{"model": "auto", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
@@ -117,3 +119,31 @@ async def test_who_waits_for_us_is_not_late(tmp_path: Path, monkeypatch: pytest.
         assert (await answered(idle)).startswith(b"HTTP/1.1 200 ")
         idle[1].close()
         stream[1].close()
+
+
+@pytest.mark.parametrize("reads", [False, True], ids=["not at all", "slowly"])
+async def test_who_does_not_read_is_let_go_but_not_who_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: bool
+) -> None:
+    """An answer far larger than what the kernels hold of it is complete for us, and not for its client."""
+    monkeypatch.setattr(server_module, "_KEEP_ALIVE", 0.3)
+    answer = json.dumps(completion("x" * 6_000_000)).encode()
+
+    async def script(x) -> None:  # type: ignore[no-untyped-def]
+        await x.respond(answer)
+
+    async with scripted(script) as up, served(tmp_path, up.url) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+        head = POST.replace(b"\r\n\r\n", b"\r\ncontent-type: application/json\r\n\r\n")
+        writer.write(head + BODY.replace(b"true", b"null"))
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(60 * reads):
+            await reader.readexactly(len(answer) // 60)
+            await asyncio.sleep(0.01)  # in all, several keep-alive times
+        await reader.readexactly(len(answer) % 60 * reads)
+        for _ in range(1000):
+            if not server.server_state.connections:
+                break
+            await asyncio.sleep(0.01)
+        assert not server.server_state.connections
+        writer.close()

@@ -1,6 +1,7 @@
 """Where requests go: by name, by rule, by load."""
 
 import asyncio
+import json
 from collections import Counter
 
 import openai
@@ -244,3 +245,24 @@ async def test_a_long_deadline_changes_nothing():
     async with scripted(answer_hello) as up, serving(config(two(up.url))) as gateway:
         assert (await chat(gateway.url, headers={"x-pointsman-deadline-ms": "60000"})).status == 200
     assert "x-pointsman-deadline-ms" not in up.last.headers
+
+
+async def test_a_named_pool_costs_no_signals_where_no_decision_answers_itself():
+    decisions = [{"name": "all", "when": "urgent or bad", "models": ["small"]}]
+    async with scripted(answer_hello) as up, serving(config(two(up.url), decisions, signals=SIGNALS)) as gateway:
+        answer = await chat(gateway.url, "large", headers={"x-pointsman-debug": "1"})
+    assert json.loads(answer.headers["x-pointsman-signals"]) == {}
+    assert sorted(json.loads(answer.headers["x-pointsman-trace"])["skipped"]) == ["bad", "urgent"]
+
+
+@pytest.mark.parametrize("model", ["auto", "small"])
+async def test_a_long_document_is_read_to_its_end(model):
+    decisions = [
+        {"name": "block", "priority": 1, "when": "bad", "respond": {"status": 403, "message": "no"}},
+        {"name": "rest", "when": "true", "models": ["small"]},
+    ]
+    document = "The bridge was built in spring. " * 10_000
+    async with scripted(answer_hello) as up, serving(config(two(up.url), decisions, signals=SIGNALS)) as gateway:
+        fine = await chat(gateway.url, model, messages=say(document))
+        blocked = await chat(gateway.url, model, messages=say(document + "bomb"))
+    assert (fine.status, blocked.status) == (200, 403)

@@ -34,10 +34,18 @@ def demo(
 ) -> None:
     """Start two simulated pools and the gateway, and send some requests through them."""
     configure("error")
-    console = Console()
+    console = _Console()
     if not console.is_terminal:
-        console = Console(width=_PIPED_WIDTH)
+        console.width = _PIPED_WIDTH
     uvloop.run(run_demo(console, port, once))
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more. That is as good as Ctrl-C, and no fault of the request whose row it was."""
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+        signal.raise_signal(signal.SIGINT)
 
 
 async def run_demo(console: Console, port: int, once: bool) -> None:

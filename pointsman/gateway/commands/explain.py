@@ -21,6 +21,7 @@ from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.inbound import Inbound, check_types, parse_json
 from pointsman.gateway.wire.reading import build_facts
 from pointsman.signals.facts import Route
+from pointsman.signals.readings import Readings
 
 Form = dict[str, Any]
 Identifier = str | int | float | None
@@ -107,7 +108,8 @@ class Explainer:
         keys = runtime.keys
         identity = keys.authenticate(self._headers) if keys and _CREDENTIALS & self._headers.keys() else ANONYMOUS
         inbound = Inbound(Route.CHAT, "POST", "/chat/completions", b"", self._headers, raw, body)
-        return route_request(runtime, build_facts(inbound, identity, runtime.load), inbound.path, None)
+        facts = build_facts(inbound, identity, runtime.load)
+        return route_request(runtime, facts, inbound.path, Readings(runtime.signals, facts, time.perf_counter), None)
 
 
 _CREDENTIALS = {"authorization", "x-api-key", "api-key"}

@@ -21,6 +21,7 @@ class ErrorSource(StrEnum):
 class Phase(StrEnum):
     """What the client was waiting for when it hung up."""
 
+    REQUEST = "request"  # nothing yet: it had not sent all of its request
     QUEUE = "queue"  # a place in the pool
     HEADERS = "headers"  # the upstream's first byte
     BODY = "body"  # the rest of an answer in one piece

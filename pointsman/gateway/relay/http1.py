@@ -48,7 +48,6 @@ class Connection(asyncio.Protocol):
         self._writer: asyncio.Future[None] | None = None  # who waits for room to write
         self._writable = True
         self._error: ConnectionBroken | None = None
-        self.requests = 0
         self.idle_since = 0.0
         self._reset("")
 
@@ -88,7 +87,6 @@ class Connection(asyncio.Protocol):
     async def send(self, method: str, head: bytes, body: bytes | AsyncIterable[bytes]) -> None:
         """Send a request and wait for the response's head. ConnectionBroken if there is none."""
         self._reset(method)
-        self.requests += 1
         transport = self._transport
         if transport is None:
             raise self._error or ConnectionBroken("closed", False)

@@ -40,7 +40,7 @@ class Journal:
     usage: Usage | None = None
     cost: float | None = None
     disconnect: Phase | None = None
-    waiting: Phase = Phase.HEADERS  # what the client would miss if it left now
+    waiting: Phase = Phase.REQUEST  # what the client would miss if it left now
     signals: Mapping[str, SignalValue] = field(default_factory=dict)
     signal_seconds: Mapping[str, float] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)

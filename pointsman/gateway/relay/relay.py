@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 
 import orjson
@@ -19,7 +18,7 @@ from pointsman.gateway.errors import (
     RequestError,
     UpstreamAuth,
 )
-from pointsman.gateway.observe.outcome import Attempt, Phase, Stage
+from pointsman.gateway.observe.outcome import Attempt, Chosen, Phase, Stage
 from pointsman.gateway.observe.outcome import Result as Ending
 from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.lease import Lease, Result
@@ -110,7 +109,7 @@ class Relay:
         journal.waiting = Phase.HEADERS
         by = journal.chosen
         assert by is not None
-        journal.chosen = replace(by, pool=pool.name, model=pool.config.model, endpoint=lease.endpoint.name)
+        journal.chosen = Chosen(pool.name, pool.config.model, lease.endpoint.name, by.by, by.propensity)
         return lease
 
     async def _attempt(self, lease: Lease, outbound: Outbound, tried: list[Endpoint]) -> Failure | None:

@@ -120,7 +120,12 @@ def _append(body: bytes, members: Mapping[str, Any]) -> bytes:
 
 
 def drop_member(body: bytes, key: str) -> bytes:
-    """`body` without its top-level members called `key`, and without the commas that joined them."""
+    """`body` without its top-level members called `key`, of which it has some, and the commas that joined them."""
+    place = _single_value(body, key.encode())
+    if place is not None:
+        before = body[: body.rindex(b'"%b"' % key.encode(), 0, place[0])].rstrip()
+        if before.endswith(b","):
+            return before[:-1] + body[place[1] :]
     members = list(top_level_members(body))
     for index in range(len(members) - 1, -1, -1):
         member = members[index]

@@ -179,6 +179,18 @@ def test_in_a_terminal_the_table_fits_and_ctrl_c_ends_it(width: int) -> None:
     assert any(line.startswith("Hello!") for line in lines)
 
 
+def test_it_ends_quietly_when_nobody_reads() -> None:
+    with subprocess.Popen(
+        [POINTSMAN, "demo", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(PATIENCE) == 130
+
+
 def _read(fd: int) -> bytes:
     try:
         return os.read(fd, 4096)

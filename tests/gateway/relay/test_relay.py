@@ -289,6 +289,17 @@ async def test_clients_that_leave_are_nobodys_fault(stream, phase):
         assert gw.pools["small"].inflight == 0
 
 
+async def test_a_client_that_leaves_before_it_has_asked():
+    async with gateway(answer_hello) as (gw, up):
+        _, writer = await asyncio.open_connection(*gw.url.removeprefix("http://").split(":"))
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+        outcome = await gw.outcome()
+    assert (outcome.status, outcome.disconnect, outcome.attempts) == (499, Phase.REQUEST, ())
+    assert up.requests == []
+
+
 async def test_a_client_that_leaves_the_queue_was_never_sent():
     async with gateway(hang, limits={"inflight": 1, "queue": 5, "queue_timeout": "1h"}) as (gw, up):
         first = asyncio.create_task(gw.post())
