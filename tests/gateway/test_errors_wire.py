@@ -112,7 +112,10 @@ async def test_upstream_4xx_pass_byte_for_byte():
     async def script(x):
         await x.respond(body, 400, {"x-vendor": "1"})
 
-    async with scripted(script) as up, serving(config({"small": pool(up.url, up.url.replace("127.0.0.1", "localhost"))})) as gateway:
+    async with (
+        scripted(script) as up,
+        serving(config({"small": pool(up.url, up.url.replace("127.0.0.1", "localhost"))})) as gateway,
+    ):
         status, got, headers = await post(gateway.url, json.dumps({"messages": MESSAGES}))
     assert (status, got, headers["x-vendor"]) == (400, body, "1")
     assert headers["x-pointsman-error-source"] == "upstream"

@@ -292,7 +292,7 @@ async def test_clients_that_leave_are_nobodys_fault(stream, phase):
 async def test_a_client_that_leaves_before_it_has_asked():
     async with gateway(answer_hello) as (gw, up):
         _, writer = await asyncio.open_connection(*gw.url.removeprefix("http://").split(":"))
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{")
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{")
         await writer.drain()
         writer.close()
         outcome = await gw.outcome()

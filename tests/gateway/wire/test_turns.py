@@ -145,7 +145,7 @@ words = st.sampled_from(
 values = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
+    | st.integers(-(2**63), 2**64 - 1)
     | st.sampled_from(["text", "image_url", "tool_result", "user", "message"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4),
     max_leaves=15,
