@@ -47,14 +47,17 @@ async def test_the_body_goes_upstream_byte_for_byte_except_for_the_model():
         b'  "top_k": 5, "seed": 123456789012345678901234567890, "temperature": 0.70,\n'
         b'  "model" : "auto", "chat_template_kwargs": {"model": "auto"}, "x": 1.0E+2 }'
     )
-    async with scripted(answer_hello) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with sdk(gateway.v1) as client:
-            await client.post(
-                "/chat/completions",
-                cast_to=object,
-                content=raw,
-                options={"headers": {"content-type": "application/json"}},
-            )
+    async with (
+        scripted(answer_hello) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        sdk(gateway.v1) as client,
+    ):
+        await client.post(
+            "/chat/completions",
+            cast_to=object,
+            content=raw,
+            options={"headers": {"content-type": "application/json"}},
+        )
     assert up.last.body == raw.replace(b'"model" : "auto"', b'"model" : "org/small-7b"')
 
 
@@ -135,11 +138,14 @@ async def test_tool_call_deltas_keep_their_index_and_order():
         await x.event("[DONE]")
         await x.end()
 
-    async with scripted(script) as up, serving(config({"small": pool(up.url)})) as gateway:
-        async with sdk(gateway.v1) as client:
-            tools = [{"type": "function", "function": {"name": n, "parameters": {}}} for n in "fg"]
-            async with client.chat.completions.stream(model="auto", messages=MESSAGES, tools=tools) as helper:
-                final = await helper.get_final_completion()
+    tools = [{"type": "function", "function": {"name": n, "parameters": {}}} for n in "fg"]
+    async with (
+        scripted(script) as up,
+        serving(config({"small": pool(up.url)})) as gateway,
+        sdk(gateway.v1) as client,
+        client.chat.completions.stream(model="auto", messages=MESSAGES, tools=tools) as helper,
+    ):
+        final = await helper.get_final_completion()
     calls = final.choices[0].message.tool_calls
     assert [(c.id, c.function.name, c.function.arguments) for c in calls] == [
         ("call_a", "f", '{"x":1}'),
@@ -240,12 +246,15 @@ async def test_a_reset_in_mid_stream_is_an_error_after_the_whole_events():
         await x.chunk(b'data: {"id": "half an ev')
         x.reset()
 
-    async with scripted(script) as up, serving(config({"small": pool(up.url)})) as gateway:
-        got = []
+    got = []
+
+    async def read(client):
+        answer = await client.chat.completions.create(model="auto", messages=MESSAGES, stream=True)
+        got.extend([part async for part in answer])
+
+    async with scripted(script) as up, serving(config({"small": pool(up.url)})) as gateway, sdk(gateway.v1) as client:
         with pytest.raises(openai.APIError) as caught:
-            async with sdk(gateway.v1) as client:
-                async for part in await client.chat.completions.create(model="auto", messages=MESSAGES, stream=True):
-                    got.append(part)
+            await read(client)
     assert caught.value.code == "upstream_error"
     assert caught.value.type == "server_error"
     assert text_of(got) in ("one", "")  # a reset may overtake the event, never cut it

@@ -96,11 +96,10 @@ async def test_a_hanging_upstream_is_a_504(phase, limits, stream, says):
 
 async def test_a_stream_that_falls_silent_ends_with_an_error_event():
     upstream = Hanging(Phase.STREAM)
-    async with scripted(upstream) as up:
-        async with serving(config({"small": pool(up.url, timeouts={"idle": "50ms"})})) as gateway:
-            with pytest.raises(openai.APIError, match="idle") as caught:
-                await ask(gateway.v1, stream=True)
-            await upstream.left.wait()
+    async with scripted(upstream) as up, serving(config({"small": pool(up.url, timeouts={"idle": "50ms"})})) as gateway:
+        with pytest.raises(openai.APIError, match="idle") as caught:
+            await ask(gateway.v1, stream=True)
+        await upstream.left.wait()
     assert caught.value.code == "upstream_timeout"
 
 

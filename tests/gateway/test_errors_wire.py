@@ -17,9 +17,9 @@ DEAD = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
 async def post(url, data, content_type="application/json", path="/v1/chat/completions", **headers):
-    async with aiohttp.ClientSession() as http:
-        async with http.post(url + path, data=data, headers={"content-type": content_type, **headers}) as answer:
-            return answer.status, await answer.read(), answer.headers
+    headers = {"content-type": content_type, **headers}
+    async with aiohttp.ClientSession() as http, http.post(url + path, data=data, headers=headers) as answer:
+        return answer.status, await answer.read(), answer.headers
 
 
 async def ask(url, **body):
@@ -174,9 +174,11 @@ async def test_the_next_model_of_the_decision_serves_when_the_first_cannot():
     decisions = [{"name": "all", "when": "true", "models": ["small", "large"]}]
     async with scripted(answer_hello) as up:
         pools = {"small": pool(DEAD), "large": pool(up.url) | {"model": "org/large"}}
-        async with serving(config(pools, decisions)) as gateway:
-            async with AsyncOpenAI(base_url=gateway.v1, api_key="x", max_retries=0) as client:
-                raw = await client.chat.completions.with_raw_response.create(model="auto", messages=MESSAGES)
+        async with (
+            serving(config(pools, decisions)) as gateway,
+            AsyncOpenAI(base_url=gateway.v1, api_key="x", max_retries=0) as client,
+        ):
+            raw = await client.chat.completions.with_raw_response.create(model="auto", messages=MESSAGES)
     assert raw.headers["x-pointsman-pool"] == "large"
     assert raw.headers["x-pointsman-model"] == "org/large"
     assert up.last.json["model"] == "org/large"
@@ -192,9 +194,10 @@ async def test_nobody_listening_is_a_clear_502_without_addresses():
 
 
 async def test_a_full_pool_is_a_429_with_retry_after():
-    release = asyncio.Event()
+    asked, release = asyncio.Event(), asyncio.Event()
 
     async def script(x):
+        asked.set()
         await release.wait()
         await x.respond(completion())
 
@@ -202,8 +205,7 @@ async def test_a_full_pool_is_a_429_with_retry_after():
         limits = {"inflight": 1, "queue": 0, "queue_timeout": "1s"}
         async with serving(config({"small": pool(up.url, limits=limits)})) as gateway:
             first = asyncio.create_task(ask(gateway.v1))
-            while not up.requests:
-                await asyncio.sleep(0)
+            await asked.wait()
             with pytest.raises(openai.RateLimitError) as caught:
                 await ask(gateway.v1)
             release.set()
@@ -226,10 +228,13 @@ async def test_an_upstream_that_breaks_before_headers_is_a_502(behaviour):
 
 
 async def test_get_on_a_post_route_is_a_405_in_error_shape():
-    async with serving(config({"small": pool(DEAD)})) as gateway, aiohttp.ClientSession() as http:
-        async with http.get(gateway.v1 + "/chat/completions") as answer:
-            assert answer.status == 405
-            assert (await answer.json())["error"]["code"] == "method_not_allowed"
+    async with (
+        serving(config({"small": pool(DEAD)})) as gateway,
+        aiohttp.ClientSession() as http,
+        http.get(gateway.v1 + "/chat/completions") as answer,
+    ):
+        assert answer.status == 405
+        assert (await answer.json())["error"]["code"] == "method_not_allowed"
 
 
 async def test_a_connection_is_usable_after_an_error():

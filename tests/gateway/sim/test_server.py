@@ -514,7 +514,7 @@ async def _post(server: SimServer, fault: str, body: dict[str, Any] = _STREAM) -
 
 async def _collect(stream: AsyncIterator[Any], into: list[Any]) -> None:
     async for item in stream:
-        into.append(item)  # noqa: PERF401 - what came before an error counts
+        into.append(item)  # what came before an error counts
 
 
 async def _raw(server: SimServer, fault: str) -> tuple[bytes, bool]:
