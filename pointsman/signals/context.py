@@ -9,7 +9,7 @@ from pointsman.signals.facts import Facts, Scope
 from pointsman.signals.options import RangeOptions
 from pointsman.signals.tokens import estimate_tokens
 
-_PER_MESSAGE = 4  # what chat templates write around a message
+_BETWEEN_MESSAGES = 4  # what chat templates write there
 
 
 class ContextOptions(RangeOptions):
@@ -29,5 +29,5 @@ class Context(Signal[ContextOptions]):
 
 def request_tokens(facts: Facts) -> int:
     """Of the text of all messages and of the tools' definitions; images and files are not counted."""
-    text = estimate_tokens(facts.text(Scope.ALL)) + _PER_MESSAGE * len(facts.messages)
+    text = estimate_tokens(facts.text(Scope.ALL)) + _BETWEEN_MESSAGES * max(0, len(facts.messages) - 1)
     return text + estimate_tokens(facts.read_tool_text())
