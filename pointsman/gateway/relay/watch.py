@@ -170,7 +170,8 @@ class Watch:
             self._cancel(LimitReached(self._phase, self._seconds))
         else:
             # `touch` arms no timer, so while a client is waited for this one ticks at least as often.
-            self._wake_at(min(self._deadline, self._total, now + self._seconds))
+            # uvloop counts in milliseconds, and may be early by one.
+            self._wake_at(min(self._listen_at, self._deadline, self._total, now + self._seconds))
 
     def _overdue(self) -> RequestError:
         return ClientStalled(self._total_seconds) if self._held else LimitReached(self._overall, self._total_seconds)

@@ -280,3 +280,25 @@ async def test_timeouts_inside_and_limits_do_not_mix(client):
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+class _Hasty(asyncio.SelectorEventLoop):
+    """As uvloop, which counts in whole milliseconds: a timer may be early."""
+
+    def call_at(self, when, callback, *args, context=None):
+        return super().call_at(when - 0.002, callback, *args, context=context)
+
+
+def test_a_timer_that_is_early_does_not_miss_the_client_that_leaves():
+    async def leave():
+        await asyncio.sleep(0.1)
+        return {"type": "http.disconnect"}
+
+    async def wait():
+        with pytest.raises(ClientDisconnected), Watch(leave) as watch:
+            watch.total(30)
+            watch.limit(Limit.IDLE, 20)
+            await asyncio.sleep(10)
+
+    with asyncio.Runner(loop_factory=_Hasty) as runner:
+        runner.run(asyncio.wait_for(wait(), 5))
