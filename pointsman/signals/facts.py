@@ -87,7 +87,6 @@ class Facts:
     size: int = 0  # bytes of the body
     now: datetime | None = None  # with time zone
     pools: Callable[[str], PoolLoad] = field(default=lambda name: PoolLoad())
-    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @lazy
     def messages(self) -> tuple[Message, ...]:

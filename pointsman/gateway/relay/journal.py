@@ -36,7 +36,6 @@ class Journal:
     decision: str | None = None
     candidates: tuple[str, ...] = ()
     chosen: Chosen | None = None
-    finish: str | None = None
     usage: Usage | None = None
     cost: float | None = None
     disconnect: Phase | None = None

@@ -62,7 +62,7 @@ class StreamRelay:
             await self._break_off(failure)
             return failure
         finally:
-            journal.usage, journal.events, journal.finish = meter.usage, meter.events, meter.finish
+            journal.usage, journal.events = meter.usage, meter.events
         await watch.finish(self._reply.end(ending))
         return None
 
