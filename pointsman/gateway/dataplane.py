@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from itertools import cycle
 from random import Random, getrandbits
 
@@ -195,7 +194,7 @@ class _Exchange:
                 journal.cost = journal.usage.cost(price.input, price.output)
 
     def _seconds_left(self, routed: Routed) -> tuple[float, Limit]:
-        total = max(pool.config.timeouts.total for pool in routed.pools)
+        total = max([pool.config.timeouts.total for pool in routed.pools])
         wanted = deadline(self._headers)
         left = total if wanted is None else self.journal.began + wanted - time.perf_counter()
         return (left, Limit.DEADLINE) if left < total else (total, Limit.TOTAL)
@@ -211,7 +210,7 @@ class _Exchange:
             raise MethodNotAllowed(f"Use POST for /v1{inbound.path}.", "POST")
         if inbound.route is Route.OTHER and not (has_body(headers) and is_json(headers.get("content-type", ""))):
             upload = Upload(self._receive, headers, limit) if has_body(headers) else None
-            self._inbound = replace(inbound, upload=upload)
+            self._inbound = inbound._replace(upload=upload)
             return
         raw = await read_body(self._receive, headers, limit)
         body = parse_json(raw, headers)

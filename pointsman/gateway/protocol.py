@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from pointsman.gateway.wire.reply import CUT
 
@@ -16,26 +17,62 @@ PATIENCE = 60.0
 """Seconds within which some byte of a request must come until all have."""
 
 
-class _HeadWithBody:
-    """The transport of one response: its head waits for the first of its body, for one packet instead of two."""
+class Cycle(RequestResponseCycle):
+    """uvicorn's request and response, with one packet for an answer's head and the first of its body, and one pass
+    over the headers: they come from a parser or are our own, so that all that is checked is that none has two lines."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-        self.write = self._hold
+    _head = b""  # until something of the body is there
 
-    def _hold(self, data: bytes) -> None:
-        if data.startswith(b"HTTP/1.1 100 "):
-            self._transport.write(data)
+    async def send(self, message: ASGISendEvent) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if message["type"] == "http.response.start":
+            self._begin(message["status"], message.get("headers", ()))
         else:
-            self._head, self.write = data, self._join
+            assert not self.response_complete
+            self._go_on(message.get("body", b""), message.get("more_body", False))
 
-    def _join(self, data: bytes) -> None:
-        self.write = self._transport.write
-        self._transport.writelines([self._head, data])
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.response_started, self.waiting_for_100_continue = True, False
+        lines = [STATUS_LINE[status]]
+        for name, value in (*self.default_headers, *headers):
+            if name == b"content-length":
+                self.chunked_encoding, self.expected_content_length = False, int(value)
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in (204, 304):
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+            raise RuntimeError("a header of the answer has a line break in it")
+        self._head = head + b"\r\n"
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    def _go_on(self, body: bytes, more: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            body, self.expected_content_length = b"", 0
+        elif self.chunked_encoding:
+            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0 or (self.expected_content_length and not more):
+                raise RuntimeError("an answer and its content-length differ")
+        if self._head:
+            body, self._head = self._head + body, b""
+        if body:
+            self.transport.write(body)
+        if not more:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 class Protocol(HttpToolsProtocol):
@@ -83,5 +120,5 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head = None
         super().on_headers_complete()
-        if self.cycle is not None and self.scope["method"] != "HEAD":  # the answer to HEAD has no body to wait for
-            self.cycle.transport = cast(asyncio.Transport, _HeadWithBody(self.cycle.transport))
+        if self.cycle is not None:
+            self.cycle.__class__ = Cycle  # uvicorn has no place to name another; nothing of it has run yet

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from pointsman.gateway.errors import NoRoute, NotFound
 from pointsman.gateway.pools.pool import Pool
@@ -14,8 +14,7 @@ from pointsman.signals.facts import Facts, Route
 from pointsman.signals.readings import Readings
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     decision: str
     choice: Choice
     pools: tuple[Pool, ...]  # in the order in which they are tried

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pointsman.policies.expr import Expr
@@ -30,14 +30,13 @@ class Decision:
     respond: Respond | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A selector's answer: the candidates in the order in which they are tried."""
 
     pools: tuple[str, ...]
     by: str
     propensity: float = 1.0  # probability with which pools[0] was chosen
-    scores: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, float] = MappingProxyType({})
     reason: str = ""
 
 

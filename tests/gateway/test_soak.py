@@ -11,7 +11,7 @@ import re
 import socket
 import struct
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -96,7 +96,7 @@ class Storm:
         self.got[verdict.what] += 1
 
     def observe(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.id] = replace(outcome, facts=None)  # which would keep the whole request
+        self.outcomes[outcome.id] = outcome._replace(facts=None)  # which would keep the whole request
 
 
 class _Connection:

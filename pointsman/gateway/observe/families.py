@@ -65,11 +65,12 @@ class Family(Collector, Generic[Cell]):
 
 class Counter(Family[float]):
     def add(self, labels: Labels, amount: float = 1.0) -> None:
-        if labels in self.cells:
-            self.cells[labels] += amount
-        else:
+        cells = self.cells
+        try:
+            cells[labels] += amount
+        except KeyError:
             labels = self.admit(labels)
-            self.cells[labels] = self.cells.get(labels, 0.0) + amount
+            cells[labels] = cells.get(labels, 0.0) + amount
 
     def start(self, words: Iterable[str]) -> None:
         """Zero for each value of the one label, so that `rate()` sees the first."""

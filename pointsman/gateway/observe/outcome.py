@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pointsman.signals.base import SignalValue
 from pointsman.signals.facts import Facts, Route
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 MAX_TOKENS = 10**9
 """An upstream that counts more tokens than this in one answer is lying."""
@@ -53,16 +56,14 @@ class Result(StrEnum):
     CANCELLED = "cancelled"  # the client left
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     pool: str
     endpoint: str
     result: Result
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens as the upstream counted them; `cached` is a part of `prompt`, None if it was not told."""
 
     prompt: int
@@ -88,8 +89,7 @@ def _count(value: object) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """Who answered, or was tried last. A failover changes the pool, not how it all began."""
 
     pool: str
@@ -99,19 +99,17 @@ class Chosen:
     propensity: float = 1.0  # probability with which it put the first candidate first
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Seconds. `overhead` is `total` without the waits for the upstream and for a place in the pool."""
 
     total: float
     overhead: float
     upstream: float = 0.0
     ttft: float | None = None  # request received → first byte to the client; streams only
-    stages: Mapping[Stage, float] = field(default_factory=dict)
+    stages: Mapping[Stage, float] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     id: str
     route: Route
     status: int
@@ -132,6 +130,6 @@ class Outcome:
     usage: Usage | None = None
     cost: float | None = None  # USD
     disconnect: Phase | None = None
-    signals: Mapping[str, SignalValue] = field(default_factory=dict)  # those that were evaluated
-    signal_seconds: Mapping[str, float] = field(default_factory=dict)
+    signals: Mapping[str, SignalValue] = _NOTHING  # those that were evaluated
+    signal_seconds: Mapping[str, float] = _NOTHING
     attempts: tuple[Attempt, ...] = ()

@@ -53,8 +53,8 @@ class Journal:
 
     def stage(self, stage: Stage, since: float) -> float:
         """Book the time since `since` to `stage`; returns now."""
-        now = time.perf_counter()
-        self.stages[stage] = self.stages.get(stage, 0.0) + now - since
+        now, stages = time.perf_counter(), self.stages
+        stages[stage] = now - since + stages[stage] if stage in stages else now - since
         return now
 
     def asked(self) -> None:

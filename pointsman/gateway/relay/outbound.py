@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,8 +32,7 @@ _TRANSLATIONS: Mapping[tuple[Route, bool], Callable[[Mapping[str, Any], Engine],
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(NamedTuple):
     """One request as one pool gets it. `path` has /v1 and query; `dialect` is the wire of the pool's answer."""
 
     method: str

@@ -70,7 +70,7 @@ def _origin(base: str) -> Origin:
 class Answer:
     """An upstream's status and headers; its body is still on the way."""
 
-    __slots__ = ("_connection", "_origin", "_upstream", "headers", "media", "status")
+    __slots__ = ("_connection", "_origin", "_upstream", "encoded", "headers", "media", "status")
 
     def __init__(self, connection: Connection, upstream: Upstream, origin: Origin) -> None:
         self._connection: Connection | None = connection
@@ -79,13 +79,13 @@ class Answer:
         self.status = connection.status
         self.headers = connection.headers
         self.media = self.header(b"content-type").partition(";")[0].strip().lower()
+        self.encoded = self.header(b"content-encoding").lower() not in ("identity", "")
 
     def header(self, name: bytes) -> str:
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
-
-    @property
-    def encoded(self) -> bool:
-        return self.header(b"content-encoding").lower() not in ("identity", "")
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return ""
 
     async def read_some(self) -> bytes:
         """What has arrived, at least a byte; b"" at the end. ConnectionFailed once all that came was read."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -32,8 +32,7 @@ _MAX_DEPTH = 248
 _TOO_DEEP = f"The request body is nested too deeply. Flatten it to {_MAX_DEPTH} levels."
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """`path` is below `/v1`, starts with a slash and is percent-encoded as it came; header names are in lower
     case, the values of equal ones are joined. `upload` is a body of which only its pool knows the meaning."""
 
@@ -43,7 +42,7 @@ class Inbound:
     query: bytes
     headers: Mapping[str, str]
     raw: bytes = b""
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = MappingProxyType({})
     upload: Upload | None = None
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pointsman.gateway.access.keys import Identity
 from pointsman.gateway.wire.inbound import Inbound
@@ -15,6 +16,13 @@ _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 def _positive(value: object) -> int | None:
     return value if isinstance(value, int) and value > 0 and value is not True else None
+
+
+def _max_tokens(body: Mapping[str, Any]) -> int | None:
+    for key in _LIMITS:
+        if key in body and (limit := _positive(body[key])):
+            return limit
+    return None
 
 
 def build_facts(inbound: Inbound, identity: Identity, pools: Callable[[str], PoolLoad]) -> Facts:
@@ -31,7 +39,7 @@ def build_facts(inbound: Inbound, identity: Identity, pools: Callable[[str], Poo
         tenant=identity.tenant,
         roles=identity.roles,
         session=inbound.headers.get("x-session-id") or (user if isinstance(user, str) else None),
-        max_tokens=next(filter(None, (_positive(body.get(key)) for key in _LIMITS)), None),
+        max_tokens=_max_tokens(body),
         choices=_positive(body.get("n")) or 1,
         size=len(inbound.raw),
         now=datetime.now(UTC),
