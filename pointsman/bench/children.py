@@ -116,10 +116,11 @@ class Child:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
     def resident_mb(self) -> float:
-        for line in _proc(self._process.pid, "status").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
+        return resident_mb(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def stop(self) -> None:
         """With all that it started itself."""
@@ -132,6 +133,13 @@ class Child:
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+def resident_mb(pid: int) -> float:
+    for line in _proc(pid, "status").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def _proc(pid: int, name: str) -> str:
@@ -172,20 +180,32 @@ def running(
 
 def result_of(argv: Sequence[str], core: int | None, seconds: float) -> dict[str, Any]:
     """The JSON object that a child prints; it has `seconds` for it."""
+    with begun(argv, core) as process:
+        return result(process, seconds)
+
+
+@contextmanager
+def begun(argv: Sequence[str], core: int | None) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that will print a `result`; gone behind the block."""
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_prepare(core)
     ) as process:
         try:
-            output, errors = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise ChildFailed(f"it did not end within {seconds:.0f} s") from None
+            yield process
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def result(process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise ChildFailed(f"it did not end within {seconds:.0f} s") from None
     if process.returncode != 0:
         raise ChildFailed(f"it ended with status {process.returncode}: {errors.decode('utf-8', 'replace')[-600:]}")
-    result: dict[str, Any] = orjson.loads(output)
-    return result
+    told: dict[str, Any] = orjson.loads(output)
+    return told
 
 
 @contextmanager

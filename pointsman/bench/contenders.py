@@ -14,7 +14,7 @@ import yaml
 from pointsman.bench import canned, policy
 from pointsman.bench.children import module
 
-_POINTSMAN = "from pointsman.gateway.cli import main; main()"
+SERVE = [sys.executable, "-c", "from pointsman.gateway.cli import main; main()", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def _pointsman(build: Callable[[str, Path], dict[str, Any]]) -> Callable[[str, i
     def launch(upstream: str, port: int, folder: Path) -> Launch:
         path = folder / f"pointsman-{port}.yaml"
         path.write_text(yaml.safe_dump(build(upstream, folder)))
-        argv = [sys.executable, "-c", _POINTSMAN, "serve", str(path), "--port", str(port)]
+        argv = [*SERVE, str(path), "--port", str(port)]
         return Launch(argv, "/readyz", policy.SECRETS, policy.CLIENT)
 
     return launch

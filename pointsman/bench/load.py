@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._buffer:
             data = self._buffer + data
-        if not _complete(data):
+        if not is_complete(data):
             self._buffer = data
             return
         self._buffer = b""
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
             self._load.failed(f"connection lost: {exc!r}")
 
 
-def _complete(data: bytes) -> bool:
+def is_complete(data: bytes) -> bool:
     head = data.find(b"\r\n\r\n")
     if head < 0:
         return False

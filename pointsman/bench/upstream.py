@@ -15,13 +15,13 @@ from pointsman.bench import canned
 from pointsman.bench.canned import Order
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
 )
-_COMPLETION = _JSON % (len(canned.completion()), canned.completion())
-_NOTHING = _JSON % (2, b"{}")
+_COMPLETION = JSON % (len(canned.completion()), canned.completion())
+_NOTHING = JSON % (2, b"{}")
 
 
 def _http_chunk(data: bytes) -> bytes:

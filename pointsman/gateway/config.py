@@ -90,6 +90,7 @@ def _sections(data: Mapping[str, Any]) -> Sections:
         server=_read(_SERVER, data.get("server", {})),
         auth=_read(_AUTH, data.get("auth")),
         has_auth=data.get("auth") is not None,
+        tenants=list(_entries(data.get("tenants"))),
         aliases=_read(_ALIASES, data.get("aliases")) or [],
         pools=_right(_POOL, pools.items()),
         signals=_right(_SIGNAL, signals.items()),

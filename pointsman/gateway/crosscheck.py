@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pointsman.gateway.access.origin import Origins, is_loopback
 from pointsman.gateway.policy import Build, Finding, offset_of
-from pointsman.gateway.schema import AuthConfig, DecisionConfig, PoolConfig, ServerConfig
+from pointsman.gateway.schema import AuthConfig, DecisionConfig, Discover, PoolConfig, ServerConfig
 from pointsman.gateway.wording import quoted
 from pointsman.policies.expr import KEYWORDS, SignalRef, references
 from pointsman.policies.nearest import did_you_mean
@@ -18,6 +19,7 @@ from pointsman.signals.role import RoleOptions
 from pointsman.signals.tenant import TenantOptions
 from pointsman.signals.text import as_label
 
+_UNENCRYPTED = "the pool's api_key is sent here without encryption; use https"
 _PRIVATE_SUFFIXES = (
     "localhost",
     ".local",
@@ -46,6 +48,7 @@ class Sections:
     server: ServerConfig | None
     auth: AuthConfig | None
     has_auth: bool
+    tenants: list[str]
     aliases: list[str]
     pools: Mapping[str, PoolConfig]
     signals: Mapping[str, SignalOptions]
@@ -66,12 +69,18 @@ def cross_check(sections: Sections) -> Iterator[Finding]:
     for index, outline in sections.outlines.items():
         yield from _models(index, outline, sections.pool_names)
     yield from _client_signals(sections)
+    yield from _tenants(sections)
+    for index, decision in sections.decisions.items():
+        yield from _slo(index, decision)
 
 
 def _listening(server: ServerConfig, has_auth: bool) -> Iterator[Finding]:
     if not has_auth and not is_loopback(server.host):
         message = "without `auth` only loopback may be listened on; add auth.keys, or write host: 127.0.0.1"
         yield Finding(message, ("server", "host"))
+    if server.control_port and server.control_port == server.port:
+        message = "the control plane has the data plane's port already; write another one, or leave this out"
+        yield Finding(message, ("server", "control_port"))
     try:
         Origins(server.cors, has_auth)
     except ValueError as error:
@@ -90,9 +99,22 @@ def _pool(name: str, pool: PoolConfig) -> Iterator[Finding]:
         message = "`stale` is shorter than `scrape`, so the pool's load would never be known"
         yield Finding(message, ("pools", name, "stale"))
     for index, endpoint in enumerate(pool.endpoints):
-        if pool.api_key and endpoint.url.startswith("http://") and not _is_private(endpoint.url):
-            message = "the pool's api_key is sent here without encryption; use https"
-            yield Finding(message, ("pools", name, "endpoints", index), severity="warning")
+        if pool.api_key and _is_readable_underway(endpoint.url):
+            yield Finding(_UNENCRYPTED, ("pools", name, "endpoints", index), severity="warning")
+    if pool.discover is not None:
+        yield from _discovery(name, pool, pool.discover)
+
+
+def _discovery(name: str, pool: PoolConfig, discover: Discover) -> Iterator[Finding]:
+    if discover.kubernetes is not None and find_spec("kubernetes") is None:
+        message = "Kubernetes needs its official client, which is not installed: pip install 'pointsman[kubernetes]'"
+        yield Finding(message, ("pools", name, "discover", "kubernetes"), at_key=True)
+    if pool.api_key and discover.dns is not None and _is_readable_underway(discover.dns):
+        yield Finding(_UNENCRYPTED, ("pools", name, "discover", "dns"), severity="warning")
+
+
+def _is_readable_underway(url: str) -> bool:
+    return url.startswith("http://") and not _is_private(url)
 
 
 def _is_private(url: str) -> bool:
@@ -140,6 +162,29 @@ def _client_signals(sections: Sections) -> Iterator[Finding]:
             if sections.auth is not None and value not in known:
                 message = _no_key(options.type, value, known)
                 yield Finding(message, ("signals", name, "any", index), severity="warning")
+
+
+def _tenants(sections: Sections) -> Iterator[Finding]:
+    """Shares of a tenant that no key has."""
+    known = {key.tenant for key in sections.auth.keys} if sections.auth else set()
+    for name in sections.tenants:
+        if not sections.has_auth:
+            message = "without `auth` no request has a tenant"
+            yield Finding(message, ("tenants", name), at_key=True, severity="warning")
+        elif sections.auth is not None and name not in known:
+            message = _no_key("tenant", name, known)
+            yield Finding(message, ("tenants", name), at_key=True, severity="warning")
+
+
+def _slo(index: int, decision: DecisionConfig) -> Iterator[Finding]:
+    if decision.slo is None:
+        return
+    if decision.respond is not None:
+        message = "this decision answers itself, so nothing can be late; remove its `slo`"
+        yield Finding(message, ("decisions", index, "slo"), at_key=True, severity="warning")
+    elif "miss" in decision.slo.model_fields_set and decision.slo.miss == "next" and len(decision.models) == 1:
+        message = "there is no next model here: a request that would miss the `slo` is refused"
+        yield Finding(message, ("decisions", index, "slo", "miss"), severity="warning")
 
 
 def client_labels(sections: Sections, built: Build) -> Iterator[Finding]:

@@ -13,12 +13,21 @@ import structlog
 
 from pointsman.gateway import canned, catalogue
 from pointsman.gateway.access.keys import ANONYMOUS
-from pointsman.gateway.errors import BadRequest, ClientDisconnected, MethodNotAllowed, RequestError, UpstreamError
+from pointsman.gateway.errors import (
+    BadRequest,
+    ClientDisconnected,
+    MethodNotAllowed,
+    RequestError,
+    UpstreamError,
+    let_go,
+)
 from pointsman.gateway.explain import debug_headers
 from pointsman.gateway.observe.outcome import Chosen, ErrorSource, Outcome, Stage
+from pointsman.gateway.pools.claim import STANDARD, Claim, Priority
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import speaks
 from pointsman.gateway.relay.relay import Relay
+from pointsman.gateway.relay.tries import Line
 from pointsman.gateway.relay.upstream import Upstream
 from pointsman.gateway.relay.watch import ClientStalled, Limit, Watch
 from pointsman.gateway.routing import Routed, route_request
@@ -57,6 +66,12 @@ _LARGE = 64 * 1024
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}")
+_PRIORITIES = {priority.label: priority for priority in Priority}
+
+_GENERATING = frozenset((Route.CHAT, Route.COMPLETIONS, Route.RESPONSES, Route.MESSAGES))
+"""Routes whose answers begin later the longer the prompt is."""
+_TOKEN = 4
+"""Bytes of a body: close enough for English, Chinese and code, and free."""
 
 
 class DataPlane:
@@ -117,6 +132,7 @@ class _Exchange:
             return
         except RequestError as error:
             await self._fail(error)
+            let_go(error)
         except Exception:
             log.exception("request_failed", request_id=journal.id)
             await self._fail(RequestError("The gateway failed; its log has the details under this request's id."))
@@ -185,9 +201,12 @@ class _Exchange:
         try:
             upload = self._inbound.upload
             with Watch(upload.receive if upload else self._receive) as watch:
-                watch.total(*self._seconds_left(routed))
-                relay = Relay(self._upstream, self._inbound, self._reply, watch, journal, self._random)
-                await relay.run(routed.pools, journal.facts.session if journal.facts else None)
+                left, limit = self._seconds_left(routed)
+                watch.total(left, limit)
+                claim = self._claim(routed, left if limit is Limit.DEADLINE else None)
+                line = Line(self._upstream, self._inbound, self._reply, watch, journal)
+                relay = Relay(line, routed.pools, claim, self._random, self._runtime.hedges.get(routed.decision))
+                await relay.run(journal.facts.session if journal.facts else None)
         finally:
             if journal.usage is not None and journal.chosen is not None:
                 price = self._runtime.pools[journal.chosen.pool].config.price
@@ -198,6 +217,24 @@ class _Exchange:
         wanted = deadline(self._headers)
         left = total if wanted is None else self.journal.began + wanted - time.perf_counter()
         return (left, Limit.DEADLINE) if left < total else (total, Limit.TOTAL)
+
+    def _claim(self, routed: Routed, left: float | None) -> Claim:
+        """`left` are the seconds that the client's own deadline leaves."""
+        runtime, journal, inbound = self._runtime, self.journal, self._inbound
+        standing = runtime.tenants.get(journal.tenant, STANDARD)
+        slo = runtime.slos.get(routed.decision)
+        if slo is not None and slo.first_token is not None and inbound.stream:
+            first = journal.began + slo.first_token - time.perf_counter()
+            left = first if left is None else min(left, first)
+        facts = journal.facts
+        return Claim(
+            journal.tenant,
+            standing.weight,
+            max(standing.priority, priority(self._headers)),
+            None if left is None else routed.pools[0].clock() + left,
+            facts.size // _TOKEN if facts is not None and inbound.route in _GENERATING else None,
+            slo is not None and slo.miss == "refuse",
+        )
 
     async def _models(self) -> None:
         if self._inbound.method not in ("GET", "HEAD"):
@@ -255,6 +292,16 @@ def deadline(headers: Mapping[str, str]) -> float | None:
     if not _MILLISECONDS.fullmatch(given):
         raise BadRequest("The header `x-pointsman-deadline-ms` must be a whole number of milliseconds, at least 1.")
     return int(given) / 1000
+
+
+def priority(headers: Mapping[str, str]) -> Priority:
+    given = headers.get("x-pointsman-priority")
+    if given is None:
+        return Priority.NORMAL
+    found = _PRIORITIES.get(given.strip().lower())
+    if found is None:
+        raise BadRequest(f"The header `x-pointsman-priority` must be one of: {', '.join(_PRIORITIES)}.")
+    return found
 
 
 def request_id(headers: Mapping[str, str]) -> str:

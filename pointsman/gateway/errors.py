@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, ClassVar
 
 import orjson
@@ -52,8 +53,16 @@ class RequestError(PointsmanError):
     def headers(self) -> Mapping[str, str]:
         headers = {} if self.retry else {"x-should-retry": "false"}
         if self.retry_after is not None:
-            headers["retry-after"] = str(max(1, round(self.retry_after)))
+            headers["retry-after"] = str(max(1, ceil(self.retry_after)))
         return headers
+
+
+def let_go(error: BaseException) -> None:
+    """Of the frames that it passed: some hold it, too, and in a rush of refusals such cycles outgrow the collector."""
+    seen: BaseException | None = error
+    while seen is not None and seen.__traceback__ is not None:
+        seen.__traceback__ = None
+        seen = seen.__context__
 
 
 class BadRequest(RequestError):
@@ -98,6 +107,10 @@ class MethodNotAllowed(RequestError):
         return {**super().headers(), "allow": self.allow}
 
 
+class Conflict(RequestError):
+    status, type, code = 409, "invalid_request_error", "conflict"
+
+
 class PayloadTooLarge(RequestError):
     status, type, code = 413, "invalid_request_error", "request_too_large"
 
@@ -108,6 +121,27 @@ class UnsupportedMediaType(RequestError):
 
 class PoolFull(RequestError):
     status, type, code = 429, "rate_limit_error", "pool_full"
+
+
+class DeadlineUnreachable(PoolFull):
+    """Refused before anything was sent: the answer would begin too late.
+
+    Without `retry_after` even an idle pool would be too slow."""
+
+    code = "deadline_unreachable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, final: bool = False) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.final = final  # no other model may be asked
+
+    def headers(self) -> Mapping[str, str]:
+        return super().headers() if self.retry_after is not None else {"x-should-retry": "false"}
+
+
+class Overloaded(RequestError):
+    """The gateway's own time is short, whatever the pools could do."""
+
+    status, type, code = 503, "server_error", "overloaded"
 
 
 class ClientDisconnected(RequestError):

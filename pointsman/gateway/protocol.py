@@ -32,6 +32,7 @@ class Cycle(RequestResponseCycle):
             self._begin(message["status"], message.get("headers", ()))
         else:
             assert not self.response_complete
+            assert message["type"] == "http.response.body"  # the alternative to a start
             self._go_on(message.get("body", b""), message.get("more_body", False))
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -9,7 +9,6 @@ from pointsman.gateway.errors import NoRoute, NotFound
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.runtime import Runtime, shown
 from pointsman.policies.types import EXPLICIT, Choice, Decision, Respond
-from pointsman.signals.context import request_tokens
 from pointsman.signals.facts import Facts, Route
 from pointsman.signals.readings import Readings
 
@@ -68,7 +67,7 @@ def _fitting(pools: tuple[Pool, ...], facts: Facts) -> tuple[Pool, ...]:
     largest = facts.size + answer  # a token is at least a byte of the body
     if all(pool.config.context is None or largest <= pool.config.context for pool in pools):
         return pools
-    needed = request_tokens(facts) + answer
+    needed = facts.prompt_tokens + answer
     return tuple(p for p in pools if p.config.context is None or needed <= p.config.context) or pools
 
 

@@ -10,9 +10,11 @@ from urllib.parse import unquote
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.errors import ModelNotFound, NotFound
+from pointsman.gateway.pools.claim import Priority, Standing
 from pointsman.gateway.pools.paths import upstream_path
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.schema import Config
+from pointsman.gateway.relay.hedge import HedgeRule
+from pointsman.gateway.schema import Config, Slo
 from pointsman.policies.decide import Policy
 from pointsman.policies.nearest import did_you_mean
 from pointsman.signals.base import Signal
@@ -27,6 +29,9 @@ class Runtime:
     guarded: bool  # some decision answers itself: requests that name a pool are held against the policy, too
     pools: Mapping[str, Pool]
     models: Mapping[str, tuple[Pool, ...]]  # by pool name and by model name
+    tenants: Mapping[str | None, Standing]  # those that the configuration names
+    slos: Mapping[str, Slo]  # by decision
+    hedges: Mapping[str, HedgeRule]  # by decision
     keys: KeyRing | None
     admin: KeyRing | None
     origins: Origins
@@ -69,6 +74,14 @@ def shown(path: str) -> str:
 def _climbs(path: str) -> bool:
     """An upstream may resolve `..` and so leave what its pool lists."""
     return not {".", ".."}.isdisjoint(unquote(path).replace("\\", "/").split("/"))
+
+
+def standings(config: Config) -> dict[str | None, Standing]:
+    return {name: Standing(t.weight, Priority[t.priority.upper()]) for name, t in config.tenants.items()}
+
+
+def hedges(config: Config) -> dict[str, HedgeRule]:
+    return {decision.name: HedgeRule.of(decision.hedge) for decision in config.decisions if decision.hedge is not None}
 
 
 def model_names(pools: Mapping[str, Pool]) -> dict[str, tuple[Pool, ...]]:

@@ -31,6 +31,9 @@ from pointsman.signals.registry import SignalConfig
 
 VERSION = 1
 
+MAX_ENDPOINTS = 1024
+"""Of one pool: each has its own background checks and its own labels in the metrics."""
+
 Int = Annotated[int, Strict()]
 """`true` and `"8080"` are not numbers."""
 Float = Annotated[float, Strict()]
@@ -63,6 +66,15 @@ def _text(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
+
+
+def _kubernetes_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise ValueError("a name in Kubernetes has lower-case letters, digits and -, and at most 63 of them")
+    return name
+
+
+KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -111,8 +123,12 @@ class ServerConfig(Section):
     """Address to listen on; anything but loopback needs `auth.keys`."""
     port: Int = Field(default=8080, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
+    control_port: Int | None = Field(default=None, ge=0, le=65535)
+    """A further port of this host for health, metrics and admin alone, which no rush of clients can keep busy."""
     max_body: Annotated[Size, Field(gt=0)] = 32 * 1024**2
     """Largest request body; a larger one is answered 413."""
+    max_connections: Int = Field(default=10_000, ge=1)
+    """Clients' connections at once, at most half of the files that the process may open; beyond them 503."""
     cors: list[Annotated[str, AfterValidator(_origin)]] = []
     """Origins of web pages that may call the gateway, such as `https://app.example.com`; `"*"` is any."""
     drain: Duration = 30.0
@@ -147,6 +163,13 @@ class AuthConfig(Section):
         return keys
 
 
+class TenantConfig(Section):
+    weight: Float = Field(default=1.0, ge=0.001, le=1000)
+    """Share of a busy pool's places, relative to other tenants; one that is not listed has 1."""
+    priority: Literal["high", "normal", "low"] = "high"
+    """The highest `x-pointsman-priority` that it may ask for; a tenant of `low` has no other."""
+
+
 class AdminConfig(Section):
     keys: Annotated[list[Secret], AfterValidator(_own_keys)] = []
     """Secret references of the keys for `/admin` and `/console`; without keys only loopback clients may."""
@@ -161,10 +184,14 @@ class EndpointConfig(Section):
     @field_validator("url")
     @classmethod
     def _absolute(cls, url: str) -> str:
-        problem = _url_problem(url)
-        if problem:
-            raise ValueError(problem)
-        return url.rstrip("/").removesuffix("/v1").rstrip("/")
+        return _endpoint_url(url)
+
+
+def _endpoint_url(url: str) -> str:
+    problem = _url_problem(url)
+    if problem:
+        raise ValueError(problem)
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def _url_problem(url: str) -> str | None:
@@ -186,6 +213,34 @@ def _url_problem(url: str) -> str | None:
 
 def _endpoint(value: object) -> object:
     return {"url": value} if isinstance(value, str) else value
+
+
+class Kubernetes(Section):
+    service: KubernetesName
+    """Name of the service whose EndpointSlices are watched."""
+    namespace: KubernetesName = "default"
+    """The service's namespace."""
+    port: Annotated[Int, Field(ge=1, le=65535)] | KubernetesName | None = None
+    """The pods' port, by its name or number; may be left out if there is only one."""
+    scheme: Literal["http", "https"] = "http"
+    """How the pods are spoken to; with `https` their certificate is for `SERVICE.NAMESPACE.svc`."""
+    kubeconfig: Text | None = None
+    """File with access to the cluster; without it the own pod's service account, or else kubectl's file."""
+
+
+class Discover(Section):
+    dns: Annotated[str, AfterValidator(_endpoint_url)] | None = None
+    """URL whose host name is resolved; each address is an endpoint with the URL's port and path."""
+    interval: Interval = 5.0
+    """Time between two lookups of `dns`."""
+    kubernetes: Kubernetes | None = None
+    """A Kubernetes service, whose pods are the endpoints."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Discover:
+        if (self.dns is None) == (self.kubernetes is None):
+            raise ValueError("`discover` needs one of `dns` and `kubernetes`")
+        return self
 
 
 class Price(Section):
@@ -229,10 +284,25 @@ class Retry(Section):
 class Eject(Section):
     failures: Int = Field(default=5, ge=1)
     """Failures in a row after which an endpoint gets no requests."""
+    error_rate: Share = 0.5
+    """Share of failed requests in `window` that ejects an endpoint, too; 0% never does."""
+    requests: Int = Field(default=20, ge=1)
+    """Requests in `window` below which there is no error rate."""
+    slow: Float = Field(default=5.0, ge=0)
+    """Ejects an endpoint whose first tokens take so many times as long as is usual in the pool; 0 never does."""
+    window: Annotated[Duration, Field(ge=1, le=3600)] = 30.0
+    """How far back error rate and first tokens are looked at."""
     duration: Interval = Field(default=10.0, alias="for")
     """How long an endpoint stays out before it is tried again."""
     max: Share = 0.5
-    """Largest share of the pool's endpoints that may be out because of failures."""
+    """Largest share of the pool's endpoints that may be out because of failures or slowness."""
+
+    @field_validator("slow")
+    @classmethod
+    def _ratio(cls, slow: float) -> float:
+        if 0 < slow <= 1:
+            raise ValueError("this is a multiple of what is usual, above 1, such as 5; 0 switches it off")
+        return slow
 
 
 class Health(Section):
@@ -241,7 +311,7 @@ class Health(Section):
     interval: Interval = 5.0
     """Time between two checks of an endpoint."""
     eject: Eject = Eject.model_validate({})
-    """When failing requests take an endpoint out."""
+    """When failing or slow requests take an endpoint out."""
 
 
 class Balance(StrEnum):
@@ -255,8 +325,10 @@ class Balance(StrEnum):
 class PoolConfig(Section):
     model: Text
     """Name of the model that is sent upstream."""
-    endpoints: list[Annotated[EndpointConfig, BeforeValidator(_endpoint)]] = Field(min_length=1)
-    """URLs of the servers, or mappings of `url` and `weight`."""
+    endpoints: list[Annotated[EndpointConfig, BeforeValidator(_endpoint)]] = Field(default=[], max_length=MAX_ENDPOINTS)
+    """URLs of the servers, or mappings of `url` and `weight`; required without `discover`."""
+    discover: Discover | None = None
+    """Where more endpoints are looked up, again and again."""
     engine: Engine = Engine.NONE
     """Whose load metrics the endpoints expose; with `none` only own requests count."""
     provider: Provider = Provider.OPENAI
@@ -295,6 +367,12 @@ class PoolConfig(Section):
             raise ValueError("an endpoint is listed twice; give it a weight instead")
         return endpoints
 
+    @model_validator(mode="after")
+    def _some_endpoint(self) -> PoolConfig:
+        if not self.endpoints and self.discover is None:
+            raise ValueError("a pool needs `endpoints`, such as [http://127.0.0.1:8001], or `discover`")
+        return self
+
 
 class RespondConfig(Section):
     status: Int = 200
@@ -308,6 +386,21 @@ class RespondConfig(Section):
         if status != 200 and not 400 <= status <= 599:
             raise ValueError("a status is 200 (an assistant message) or from 400 to 599 (an error)")
         return status
+
+
+class Slo(Section):
+    first_token: Interval | None = None
+    """From the request's arrival to a stream's first token; requests that are predicted to miss it go no further."""
+    miss: Literal["next", "refuse"] = "next"
+    """What then happens, and if a client's own deadline would be missed: the `next` model, or refuse at once."""
+
+
+class Hedge(Section):
+    after: Literal["p50", "p90", "p95", "p99"] | Interval = "p95"
+    """How long a first token is waited for before a second endpoint of the pool is asked, too: as long as that share
+    of the pool's recent first tokens took, or a duration."""
+    budget: Share = 0.05
+    """Hedges that may run, as a share of the pool's requests; one always may."""
 
 
 def literal(when: object) -> object:
@@ -326,6 +419,10 @@ class DecisionConfig(Section):
     """Candidates: names of pools, best first."""
     select: SelectConfig = StaticOptions()
     """How one of the candidates is chosen."""
+    slo: Slo | None = None
+    """How soon an answer must begin, and what happens to a request that cannot have it so soon."""
+    hedge: Hedge | None = None
+    """Asks a second endpoint for a stream that is late; the first token wins, the other is cancelled."""
     respond: RespondConfig | None = None
     """An answer without a model, instead of `models`."""
 
@@ -380,6 +477,8 @@ class Config(Section):
     """Names of models that mean "you choose"; `auto` always does."""
     auth: AuthConfig | None = None
     """API keys of clients; without it only loopback may be listened on."""
+    tenants: dict[Name, TenantConfig] = {}
+    """Shares and priorities of the tenants of `auth.keys`."""
     admin: AdminConfig = AdminConfig()
     """Who may use `/admin` and `/console`."""
     log: LogConfig = LogConfig()

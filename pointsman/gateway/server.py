@@ -8,21 +8,26 @@ import errno
 import math
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import structlog
 import uvicorn
+from uvicorn.server import ServerState
 
 from pointsman.gateway.access.origin import is_loopback
 from pointsman.gateway.app import Gateway
+from pointsman.gateway.entrance import Entrance
 from pointsman.gateway.errors import ConfigError, PointsmanError
 from pointsman.gateway.protocol import Protocol
+from pointsman.gateway.wire.inbound import Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
 
 # Longer than any client keeps an idle connection, so that it is never us who close it under a request.
 _KEEP_ALIVE = 75
 _BACKLOG = 2048
+# uvloop accepts one connection in a turn of its loop for each object that listens: too few when turns are long.
+_ACCEPTORS = 8
 # A kernel's send buffer grows to megabytes and hides a slow reader; with this it is noticed at once.
 _SEND_BUFFER = 256 * 1024
 _TICKS_PER_SECOND = 10  # uvicorn's
@@ -65,41 +70,69 @@ def _url(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _config(app: Callable[[Scope, Receive, Send], Awaitable[None]], protocol: type[Protocol]) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing here trusts what a header says of the client's address
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE,
+    )
+    config.load()
+    return config
+
+
 class Server(uvicorn.Server):
     """uvicorn's acceptor and HTTP protocol; start, signals, drain and end are ours."""
 
     def __init__(self, gateway: Gateway) -> None:
-        config = uvicorn.Config(
-            gateway,
-            http=Protocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # nothing here trusts what a header says of the client's address
-            backlog=_BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE,
-        )
-        config.load()
+        config = _config(gateway, Entrance)
         super().__init__(config)
         self.lifespan = config.lifespan_class(config)
         self._gateway = gateway
+        self._controllers = ServerState()
         self._reloads: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
-    async def open(self, sock: socket.socket) -> AsyncIterator[str]:
-        """Answers at the URL that it yields; drains on the way out."""
+    async def open(self, sock: socket.socket, control: socket.socket | None = None) -> AsyncIterator[str]:
+        """Answers at the URL that it yields; drains on the way out. `control` has the control plane for itself."""
         self._gateway.exposed = not is_loopback(sock.getsockname()[0])
         await self._gateway.start()
+        self._gateway.metrics.watch_connections(lambda: len(self.server_state.connections))
         try:
-            await self.startup([sock])
-            try:
-                yield _url(sock)
-            finally:
-                await self.shutdown()
+            async with self._controlled(control):
+                await self.startup([sock, *(sock.dup() for _ in range(_ACCEPTORS - 1))])
+                try:
+                    yield _url(sock)
+                finally:
+                    await self.shutdown()
         finally:
             await self._gateway.stop()
+
+    @contextlib.asynccontextmanager
+    async def _controlled(self, sock: socket.socket | None) -> AsyncIterator[None]:
+        """Until the drain is over, so that /readyz can tell of it."""
+        if sock is None:
+            yield
+            return
+        config, state = _config(self._gateway.control, Protocol), self._controllers
+
+        def protocol() -> Protocol:
+            return Protocol(config=config, server_state=state, app_state={})
+
+        server = await asyncio.get_running_loop().create_server(protocol, sock=sock, backlog=_BACKLOG)
+        try:
+            yield
+        finally:
+            server.close()
+            for connection in list(state.connections):
+                connection.transport.abort()
+            await _wait(_CUT, lambda: not state.connections)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_SECOND == 0:
@@ -107,7 +140,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     def close_late(self) -> None:
-        for connection in list(self.server_state.connections):
+        for connection in [*self.server_state.connections, *self._controllers.connections]:
             assert isinstance(connection, Protocol)
             connection.close_if_late()
 
@@ -171,12 +204,12 @@ async def _wait(seconds: float, done: Callable[[], bool]) -> None:
         await asyncio.sleep(_TICK)
 
 
-async def serve(gateway: Gateway, sock: socket.socket) -> None:
+async def serve(gateway: Gateway, sock: socket.socket, control: socket.socket | None = None) -> None:
     """Until SIGTERM or SIGINT, and then until the running requests are done, for at most `server.drain`."""
     server = Server(gateway)
-    with contextlib.closing(sock), server.capture_signals():
-        async with server.open(sock) as url:
-            log.info("listening", url=url)
+    with contextlib.closing(sock), contextlib.closing(control or sock), server.capture_signals():
+        async with server.open(sock, control) as url:
+            log.info("listening", url=url, **({"control": _url(control)} if control else {}))
             await server.main_loop()
             log.info("draining", requests=len(server.server_state.tasks))
         log.info("stopped")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.bench import command, machine, memory, overhead, streaming
+from pointsman.bench import command, machine, memory, overhead, overload, streaming
 from pointsman.bench.children import ChildFailed
 from pointsman.bench.command import Part
+from pointsman.bench.fleet import run as fleet
 from pointsman.bench.report import Report, Table, replace_between
 from pointsman.gateway.cli import run
 
@@ -25,7 +26,14 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
     monkeypatch.setattr(
         machine, "describe", lambda *_: {**dict.fromkeys(_MACHINE, "x"), "versions": {"pointsman": "1"}}
     )
-    for part, module in ((Part.OVERHEAD, overhead), (Part.STREAMING, streaming), (Part.MEMORY, memory)):
+    modules = {
+        Part.OVERHEAD: overhead,
+        Part.STREAMING: streaming,
+        Part.MEMORY: memory,
+        Part.OVERLOAD: overload,
+        Part.FLEET: fleet,
+    }
+    for part, module in modules.items():
 
         def measure(*_: object, name: str = part) -> Report:
             names.append(name)
@@ -40,11 +48,11 @@ _MACHINE = ("date", "processor", "cores", "kernel", "python", "placement")
 
 def test_everything_is_measured_by_default(ran: Ran, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["bench"]) == 0
-    assert ran == ["overhead", "streaming", "memory"]
+    assert ran == ["overhead", "streaming", "memory", "overload", "fleet"]
     captured = capsys.readouterr()
     assert "a row of streaming" in captured.out
     assert "Placement: " in captured.err
-    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 3
+    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 5
 
 
 def test_the_parts_that_are_named(ran: Ran) -> None:
@@ -63,6 +71,25 @@ def test_a_problem_is_status_1(ran: Ran, monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(memory, "run", lambda *_: Report("memory", (), {}, ("3 errors",)))
     assert run(["bench"]) == 1
     assert "3 errors" in capsys.readouterr().out
+
+
+def test_a_part_that_has_no_data_is_left_out(ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A\n<!-- bench:fleet -->\nold\n<!-- /bench:fleet -->\n")
+    monkeypatch.setattr(command, "PAGE", page)
+    monkeypatch.setattr(fleet, "run", lambda *_: None)
+    assert run(["bench", "fleet", "--write-docs"]) == 0
+    assert "old" in page.read_text()
+    assert not (tmp_path / "bench-results").exists()
+
+
+def test_the_data_may_be_anywhere(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: list[object] = []
+    monkeypatch.setattr(fleet, "run", lambda *given: folders.append(given[0]))
+    run(["bench", "fleet", "--data", "elsewhere"])
+    monkeypatch.setenv("POINTSMAN_BENCH_DATA", "there")
+    run(["bench", "fleet"])
+    assert folders == [Path("elsewhere"), Path("there")]
 
 
 def test_a_part_that_breaks_is_one_line(

@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from pointsman.gateway import crosscheck
 from pointsman.gateway.config import examine, load
 from pointsman.gateway.errors import ConfigError, Problem
 
@@ -83,7 +84,7 @@ def test_all_problems_are_found_at_once_in_the_files_order(problems: Problems) -
     [
         ("priorty: 3", "1:1: error: unknown key `priorty`"),
         ("server: {max_bdy: 3MB}", "1:10: error: unknown key `max_bdy`; did you mean `max_body`?"),
-        ("server: {x: 1}", "1:10: error: unknown key `x`; known are cors, debug_headers, drain, host"),
+        ("server: {x: 1}", "1:10: error: unknown key `x`; known are control_port, cors, debug_headers, drain, host"),
         ("server:", "1:8: error: nothing is written here; write a mapping of keys such as {a: 1}, or leave"),
         ("server: 3", "1:9: error: this must be a mapping of keys"),
         ("server: {port: '80'}", "1:16: error: this must be a whole number such as 10"),
@@ -94,6 +95,7 @@ def test_all_problems_are_found_at_once_in_the_files_order(problems: Problems) -
         ("server: {max_body: 0MB}", "1:20: error: this must be more than 0"),
         ("server: {debug_headers: 3}", "1:25: error: this must be true or false"),
         ("server: {host: 80}", "1:16: error: this must be text; put it in quotes"),
+        ("server: {port: 8080, control_port: 8080}", "1:36: error: the control plane has the data plane's port"),
         ("server: {host: 0.0.0.0}", "1:16: error: without `auth` only loopback may be listened on; add auth.keys"),
         ("server: {cors: ['*']}", "1:16: error: '*' in server.cors lets every web page use"),
         ("server: {cors: [example.com]}", "1:17: error: 'example.com' is not an origin; write scheme"),
@@ -118,7 +120,16 @@ def test_sections(problems: Problems, text: str, expected: str) -> None:
     [
         ("{endpoints: [http://a:1]}", "the key `model` is missing here"),
         ("{model: §'', endpoints: ['http://a']}", "this must not be empty"),
-        ("{model: m, endpoints: §[]}", "this needs at least 1"),
+        ("§{model: m}", "a pool needs `endpoints`, such as [http://127.0.0.1:8001], or `discover`"),
+        ("§{model: m, endpoints: []}", "a pool needs `endpoints`, such as [http://127.0.0.1:8001], or `discover`"),
+        ("{model: m, discover: §{interval: 5s}}", "`discover` needs one of `dns` and `kubernetes`"),
+        ("{model: m, discover: §{dns: 'http://a', kubernetes: {service: s}}}", "needs one of `dns` and `kubernetes`"),
+        ("{model: m, discover: {dns: §a:8000}}", "an endpoint is an absolute http or https URL"),
+        ("{model: m, discover: {§kubernetes: {}}}", "the key `service` is missing here"),
+        ("{model: m, discover: {kubernetes: {service: §My_Service}}}", "a name in Kubernetes has lower-case letters"),
+        ("{model: m, discover: {kubernetes: {service: s, port: §Http}}}", "a name in Kubernetes has lower-case"),
+        ("{model: m, discover: {kubernetes: {service: s, port: §0}}}", "this must be at least 1"),
+        ("{model: m, discover: {kubernetes: {service: s, scheme: §grpc}}}", "this must be one of http, https"),
         ("{model: m, endpoints: [§a]}", "an endpoint is an absolute http or https URL, such as http://127.0.0.1:8001"),
         ("{model: m, endpoints: [§'http://a:99999']}", "an endpoint is an absolute http or https URL"),
         ("{model: m, endpoints: [§'http://[::1']}", "an endpoint is an absolute http or https URL"),
@@ -251,9 +262,19 @@ def test_a_key_that_travels_in_the_open(problems: Problems, monkeypatch: pytest.
         ("http://10.0.0.3:8000", False),
         ("http://localhost:8000", False),
     ]:
-        pool = f"small: {{model: s, api_key: 'env:P_KEY', endpoints: ['{url}']}}"
-        found = problems(BASE.replace("small: {model: s, endpoints: [http://127.0.0.1:8001]}", pool))
-        assert any("is sent here without encryption" in finding for finding in found) is warned, url
+        for servers in (f"endpoints: ['{url}']", f"discover: {{dns: '{url}'}}"):
+            pool = f"small: {{model: s, api_key: 'env:P_KEY', {servers}}}"
+            found = problems(BASE.replace("small: {model: s, endpoints: [http://127.0.0.1:8001]}", pool))
+            assert any("is sent here without encryption" in finding for finding in found) is warned, url
+
+
+def test_kubernetes_needs_its_client(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "version: 1\npools: {small: {model: m, discover: {kubernetes: {service: vllm}}}}\n"
+    assert not [finding for finding in problems(text) if "error" in finding]
+    monkeypatch.setattr(crosscheck, "find_spec", lambda name: None)
+    (found,) = (finding for finding in problems(text) if "error" in finding)
+    assert found.startswith("2:38: error: Kubernetes needs its official client")
+    assert "pip install 'pointsman[kubernetes]'" in found
 
 
 AUTH = "auth: {keys: [{key: 'env:P_KEY', tenant: team-a, roles: [premium]}]}\n"
@@ -279,6 +300,36 @@ def test_signals_about_clients_that_no_key_has(
     assert found == [] or found[0].startswith(expected or "")
     (without,) = problems(text)
     assert without.startswith("6:3: warning: without `auth` no request has a ")
+
+
+def test_shares_of_tenants_that_no_key_has(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P_KEY", SECRET)
+    text = BASE + "tenants: {team-a: {weight: 2.0}, teem-a: {}}\n"
+    (found,) = problems(AUTH + text)
+    assert "warning: no key in auth.keys has the tenant `teem-a`; did you mean `team-a`?" in found
+    without = problems(text)
+    assert len(without) == 2
+    assert all("warning: without `auth` no request has a tenant" in finding for finding in without)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ("models: [small], slo: {first_token: 2s}", None),
+        ("models: [small], slo: {first_token: 2s, miss: refuse}", None),
+        ("models: [small], slo: {first_token: 2s, miss: next}", "there is no next model here"),
+        ("respond: {message: No.}, slo: {first_token: 2s}", "this decision answers itself"),
+    ],
+)
+def test_objectives_that_mean_nothing(problems: Problems, outcome: str, expected: str | None) -> None:
+    text = f"""\
+        version: 1
+        pools: {{small: {{model: s, endpoints: ['http://127.0.0.1:8001']}}}}
+        decisions: [{{name: all, when: true, {outcome}}}]
+    """
+    found = [finding for finding in problems(text) if ": warning: " in finding]
+    assert len(found) == (1 if expected else 0)
+    assert all((expected or "") in finding for finding in found)
 
 
 def test_no_secret_is_shown_anywhere(

@@ -40,9 +40,10 @@ def test_every_route_of_the_control_plane_is_there_and_no_other(tmp_path):
     path = tmp_path / "policy.yaml"
     path.write_text("version: 1\npools: {a: {model: m, endpoints: ['http://127.0.0.1:9']}}\n")
     routes = Gateway(load(path))._control.routes
-    there = {f"{m} {r.path}" for r in routes if isinstance(r, APIRoute) for m in r.methods if m != "HEAD"}
+    found = ((m, r.path.replace(":path}", "}")) for r in routes if isinstance(r, APIRoute) for m in r.methods)
+    there = {f"{method} {path}" for method, path in found if method != "HEAD"}
     prefixes = "|".join(CONTROL)
-    assert there == set(re.findall(rf"`((?:GET|POST) /(?:{prefixes})[^`]*)`", PAGE))
+    assert there == set(re.findall(rf"`((?:GET|POST|DELETE) /(?:{prefixes})[^`]*)`", PAGE))
 
 
 def code_headers():

@@ -11,7 +11,7 @@ import yaml
 from pointsman.gateway.app import Gateway
 from pointsman.gateway.config import load
 from pointsman.gateway.errors import ConfigError
-from pointsman.gateway.server import CannotListen, listen, running
+from pointsman.gateway.server import CannotListen, Server, listen, running
 from tests.support.gateway import config, pool
 
 
@@ -70,3 +70,33 @@ def test_only_one_can_have_a_port_from_the_first_moment() -> None:
 def test_a_host_that_cannot_be_listened_on(host: str) -> None:
     with pytest.raises(CannotListen, match=r"cannot listen on .*\. Check --host"):
         listen(host, 0)
+
+
+async def test_a_port_for_the_control_plane_alone(gateway: Gateway) -> None:
+    with closing(listen("127.0.0.1", 0)) as sock, closing(listen("127.0.0.1", 0)) as control:
+        url = f"http://127.0.0.1:{control.getsockname()[1]}"
+        async with Server(gateway).open(sock, control) as clients:
+            for path in ("/healthz", "/readyz", "/metrics", "/admin/pools"):
+                assert await get(url + path) == 200
+                assert await get(clients + path) == 200
+            assert await get(f"{url}/v1/models") == 404
+            assert await get(f"{clients}/v1/models") == 200
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await get(f"{url}/healthz")
+
+
+async def test_readiness_can_be_asked_while_the_process_drains(gateway: Gateway) -> None:
+    with closing(listen("127.0.0.1", 0)) as sock, closing(listen("127.0.0.1", 0)) as control:
+        server = Server(gateway)
+        seen: list[int] = []
+
+        async def asked(seconds: float, done: object) -> None:
+            if not seen:
+                seen.append(await get(f"http://127.0.0.1:{control.getsockname()[1]}/readyz"))
+
+        async with server.open(sock, control):
+            gateway.draining = True
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("pointsman.gateway.server._wait", asked)
+                await server.shutdown()
+        assert seen == [503]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableSequence
 from contextlib import asynccontextmanager
@@ -88,14 +89,71 @@ def head(status: int, headers: dict[str, str]) -> bytes:
 
 @dataclass
 class ScriptedUpstream:
+    """`turn_away` is what happens to connections before they say anything, instead of the script."""
+
     script: Script
     requests: MutableSequence[Request] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    turn_away: Callable[[Exchange], None] | None = None
+    _open: set[asyncio.Task[None]] = field(default_factory=set)
+    _server: asyncio.Server | None = None
 
     @property
     def last(self) -> Request:
         return self.requests[-1]
+
+    async def listen(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        """Where it listened before, if it did."""
+        port = int(self.url.rsplit(":", 1)[1]) if self.url else 0
+        self._server = await asyncio.start_server(self._connected, host, port, ssl=tls)
+        self.url = f"http://{host}:{self._server.sockets[0].getsockname()[1]}"
+
+    async def refuse(self) -> None:
+        """New connections are refused; open ones stay."""
+        assert self._server is not None
+        self._server.close()
+        host, port = self.url.removeprefix("http://").split(":")
+        for _ in range(1000):  # event loops close sockets when they come to it
+            if not await _can_connect(host, int(port)):
+                return
+        raise AssertionError("it still listens")
+
+    def hang_up(self) -> None:
+        """On everyone, whatever they wait for."""
+        for task in list(self._open):
+            task.cancel()
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        running = list(self._open)
+        self.hang_up()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._open.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.turn_away is not None:
+            self.turn_away(Exchange(Request("", "", {}, b""), reader, writer))
+            return
+        while request := await _read(reader):
+            self.requests.append(request)
+            exchange = Exchange(request, reader, writer)
+            await self.script(exchange)
+            if not exchange.keep_alive:
+                break
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
@@ -118,37 +176,22 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
 
 
 @asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[ScriptedUpstream]:
+async def scripted(script: Script, host: str = "127.0.0.1") -> AsyncIterator[ScriptedUpstream]:
     upstream = ScriptedUpstream(script)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            while request := await _read(reader):
-                upstream.requests.append(request)
-                exchange = Exchange(request, reader, writer)
-                await upstream.script(exchange)
-                if not exchange.keep_alive:
-                    break
-        except (ConnectionError, asyncio.CancelledError):
-            writer.transport.abort()
-        finally:
-            tasks.discard(task)
-            writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await upstream.listen(host)
     try:
         yield upstream
     finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await upstream.stop()
+
+
+async def _can_connect(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except ConnectionError:
+        return False
+    writer.transport.abort()
+    return True
 
 
 def completion(text: str = "hello", **extra: Any) -> dict[str, Any]:

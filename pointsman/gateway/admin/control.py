@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pointsman.gateway.access.origin import is_loopback
+from pointsman.gateway.admin.pools import add_pool_routes
 from pointsman.gateway.errors import (
     BadRequest,
     ConfigError,
@@ -20,7 +21,6 @@ from pointsman.gateway.errors import (
 
 if TYPE_CHECKING:
     from pointsman.gateway.app import Gateway
-    from pointsman.gateway.pools.pool import Pool
 
 
 class InvalidConfig(BadRequest):
@@ -77,30 +77,12 @@ def _add_admin(app: FastAPI, gateway: Gateway) -> None:
             raise InvalidConfig(f"The old configuration goes on serving. {error}") from error
         return {"status": "reloaded", "pools": list(runtime.pools), "decisions": len(runtime.config.decisions)}
 
-    @app.get("/admin/pools", dependencies=guard)
-    async def pools() -> dict[str, Any]:
-        return {name: _pool(pool) for name, pool in gateway.runtime.pools.items()}
+    add_pool_routes(app, gateway, guard)
 
 
 def _is_forwarded(request: Request) -> bool:
     """A proxy on this machine speaks for somebody who need not be on it."""
     return any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
-
-
-def _pool(pool: Pool) -> dict[str, Any]:
-    state = pool.snapshot()
-    return {
-        "model": pool.config.model,
-        "healthy": state.healthy,
-        "load": state.load,
-        "inflight": state.inflight,
-        "queue": state.queue,
-        "kv": state.kv,
-        "endpoints": [
-            {"name": e.name, "up": e.up, "inflight": e.inflight, "load": e.load, "weight": e.weight}
-            for e in pool.endpoints
-        ],
-    }
 
 
 async def _render(request: Request, error: Exception) -> Response:

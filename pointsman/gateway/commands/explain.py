@@ -16,6 +16,7 @@ from pointsman.gateway.app import build_runtime
 from pointsman.gateway.config import load
 from pointsman.gateway.errors import PointsmanError, RequestError
 from pointsman.gateway.explain import explain as explain_routed
+from pointsman.gateway.pools.discovery.finder import presume
 from pointsman.gateway.routing import Routed, route_request
 from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.inbound import Inbound, check_types, parse_json
@@ -61,7 +62,9 @@ def explain(
     if sum(given is not None for given in (prompt, request, batch)) != 1:
         raise typer.BadParameter("give one of PROMPT, --request FILE and --batch FILE")
     headers = _headers(header or [])
-    explainer = Explainer(build_runtime(load(config)), headers, all_signals)
+    runtime = build_runtime(load(config))
+    presume(runtime.pools.values())
+    explainer = Explainer(runtime, headers, all_signals)
     if batch is not None:
         for line in _lines(batch):
             sys.stdout.buffer.write(orjson.dumps(explainer.line(line)) + b"\n")

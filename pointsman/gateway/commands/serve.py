@@ -59,9 +59,10 @@ def serve(
     configure(loaded.log.level)
     _allow_files()
     sock = listen(host, port)
+    control = None if loaded.server.control_port is None else listen(host, loaded.server.control_port)
     gateway = Gateway(loaded, config)
     _settle_heap()
-    uvloop.run(run_server(gateway, sock))
+    uvloop.run(run_server(gateway, sock, control))
 
 
 def _settle_heap() -> None:

@@ -71,7 +71,7 @@ def _facts(outcome: Outcome) -> dict[str, Any] | None:
         "tools": len(facts.tools),
         "choices": facts.choices,
         "max_tokens": facts.max_tokens,
-        "prompt_tokens": outcome.prompt_tokens,
+        "prompt_tokens": facts.prompt_tokens,
     }
 
 
@@ -108,6 +108,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "endpoint": attempt.endpoint,
         "result": attempt.result,
         "ms": _ms(attempt.seconds),
+        "cause": attempt.cause,
     }
 
 

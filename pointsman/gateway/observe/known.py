@@ -8,7 +8,9 @@ from http import HTTPStatus
 
 from pointsman.gateway import errors
 from pointsman.gateway.observe.families import NONE, OTHER
-from pointsman.gateway.observe.outcome import ErrorSource, Phase, Result, Stage
+from pointsman.gateway.observe.outcome import ErrorSource, Phase, Refused, Result, Stage
+from pointsman.gateway.pools.claim import Priority
+from pointsman.gateway.pools.events import Denial
 from pointsman.policies.types import EXPLICIT
 from pointsman.signals.base import Value
 from pointsman.signals.facts import Route
@@ -42,8 +44,10 @@ _FIXED: dict[str, frozenset[str]] = {
     "phase": frozenset(Phase),
     "stage": frozenset(Stage),
     "direction": frozenset({"prompt", "completion", "cached"}),
-    "result": frozenset(Result) | {"hit", "exact", "miss", "bypass", "success", "failure"},
-    "kind": frozenset({"retry", "failover"}),
+    "result": frozenset(Result) | {"hit", "exact", "miss", "bypass", "success", "failure", "won", "lost"},
+    "priority": frozenset(priority.label for priority in Priority),
+    "kind": frozenset({"retry", "failover", "hedge"}),
+    "reason": frozenset(Refused) | frozenset(Denial),
 }
 _VALUES = frozenset({"true", "false", "unknown", "number"})
 

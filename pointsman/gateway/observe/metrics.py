@@ -11,18 +11,24 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics_core import Metric
-from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from pointsman.gateway.errors import Overloaded
 from pointsman.gateway.observe import names
 from pointsman.gateway.observe.families import NONE, Counter, Histogram, Vocabulary
-from pointsman.gateway.observe.gauges import PoolGauges, ReadLeases, ReadPools
-from pointsman.gateway.observe.known import Known, status_word, value_words, words
-from pointsman.gateway.observe.outcome import Attempt, Outcome, Phase
+from pointsman.gateway.observe.gauges import PoolGauges, ReadAges, ReadLeases, ReadPools
+from pointsman.gateway.observe.known import Known, status_word, words
+from pointsman.gateway.observe.outcome import Attempt, Cause, ErrorSource, Outcome, Phase, Refused, Result
+from pointsman.gateway.observe.process import Process
+from pointsman.gateway.observe.tally import Tally
+from pointsman.gateway.pools.claim import Priority
+from pointsman.gateway.pools.events import Denial
 from pointsman.signals.facts import Route
 
 NO_USAGE = frozenset({Route.OTHER, Route.COUNT_TOKENS})
 """Routes whose answers carry no usage."""
+
+_OVERLOADED = status_word(Overloaded.status)
 
 
 class Metrics:
@@ -42,21 +48,24 @@ class Metrics:
         self.gap, self.signal = self._histogram(names.GAP), self._histogram(names.SIGNAL)
         self.tokens, self.cost = self._counter(names.TOKENS), self._counter(names.COST)
         self.unknown_usage, self.cache = self._counter(names.UNKNOWN_USAGE), self._counter(names.CACHE)
-        self.signal_values, self.selections = (
-            self._counter(names.SIGNAL_VALUES),
-            self._counter(names.SELECTIONS),
-        )
+        self._tally, self.selections = Tally(self._counter(names.SIGNAL_VALUES)), self._counter(names.SELECTIONS)
         self.attempts, self.retries = self._counter(names.ATTEMPTS), self._counter(names.RETRIES)
-        self.reloads = self._counter(names.RELOADS)
+        self.reloads, self.discovery = self._counter(names.RELOADS), self._counter(names.DISCOVERY)
+        self.overload, self.loop_lag = self._counter(names.OVERLOAD), self._histogram(names.LOOP_LAG)
+        self._connections: Callable[[], int] = int
+        self.queue, self.refusals = self._histogram(names.QUEUE), self._counter(names.REFUSALS)
+        self.ttft_error, self.hedges = self._histogram(names.TTFT_ERROR), self._counter(names.HEDGES)
         self._registry.register(self._gauges)
+        self._registry.register(_Reader(lambda: _connections(self._connections())))
         self._registry.register(_Reader(lambda: _build(version)))
         self._registry.register(_Reader(lambda: _dropped(self._log_dropped())))
-        ProcessCollector(registry=self._registry)
+        self._registry.register(Process())
         GCCollector(registry=self._registry)
         self.know(Known())
 
     def know(self, known: Known) -> None:
         """The names of the configuration that now serves; call it at the start and after each reload."""
+        self._tally.flush()
         self._vocabulary.replace(words(known))
         for counter in self._counters:
             counter.prune()
@@ -65,10 +74,17 @@ class Metrics:
         self.decisions.start(known.decisions)
         self.reloads.start(("success", "failure"))
         self.disconnects.start(Phase)
-        self.retries.start(("retry", "failover"))
+        self.overload.start(Refused)
+        self.retries.start(cause for cause in Cause if cause is not Cause.FIRST)
 
     def watch_pools(self, pools: ReadPools, leases: ReadLeases) -> None:
         self._gauges.pools, self._gauges.leases = pools, leases
+
+    def watch_discovery(self, ages: ReadAges) -> None:
+        self._gauges.ages = ages
+
+    def watch_connections(self, connections: Callable[[], int]) -> None:
+        self._connections = connections
 
     def watch_log(self, dropped: Callable[[], Mapping[str, int]]) -> None:
         """Entries that the decision log lost, by reason."""
@@ -77,9 +93,33 @@ class Metrics:
     def reloaded(self, success: bool) -> None:
         self.reloads.add(("success" if success else "failure",))
 
+    def discovered(self, pool: str, success: bool) -> None:
+        self.discovery.add((pool, "success" if success else "failure"))
+
+    def lagged(self, seconds: float) -> None:
+        self.loop_lag.observe((), seconds)
+
+    def refused(self, route: Route, why: Refused) -> None:
+        """A request that nobody read."""
+        self.requests.add((route, NONE, NONE, _OVERLOADED))
+        self.errors.add((ErrorSource.GATEWAY, Overloaded.code))
+        self.overload.add((why,))
+
+    # What pools tell
+
+    def queued(self, pool: str, priority: Priority, seconds: float) -> None:
+        self.queue.observe((pool, priority.label), seconds)
+
+    def denied(self, pool: str, why: Denial) -> None:
+        self.refusals.add((pool, why))
+
+    def predicted(self, pool: str, error: float) -> None:
+        self.ttft_error.observe((pool,), error)
+
     async def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type. Thousands of series are written out beside the event loop."""
         self._gauges.read()
+        self._tally.flush()
         encode, content_type = choose_encoder(accept)
         return await asyncio.to_thread(encode, self._registry), content_type
 
@@ -104,14 +144,7 @@ class Metrics:
 
     def _record_signals(self, outcome: Outcome) -> None:
         self.signal.observe_all(outcome.signal_seconds.items())
-        add = self.signal_values.add
-        for name, signal in outcome.signals.items():
-            value = signal.value
-            if value is True or value is False:  # by far the most
-                add((name, "true" if value else "false"))
-            else:
-                for word in value_words(value):
-                    add((name, word))
+        self._tally.record(outcome.signals)
 
     def _record_upstream(self, outcome: Outcome, pool: str, model: str) -> None:
         if outcome.timings.ttft is not None:
@@ -119,13 +152,16 @@ class Metrics:
         if outcome.events > 1:
             gaps = outcome.events - 1
             self.gap.observe((pool, model), outcome.gaps / gaps, gaps)
-        previous: Attempt | None = None
         for attempt in outcome.attempts:
             self.attempts.add((attempt.pool, attempt.endpoint, attempt.result))
-            if previous:
-                self.retries.add(("retry" if attempt.pool == previous.pool else "failover",))
-            previous = attempt
+            if attempt.cause is not Cause.FIRST:
+                self._record_further(attempt)
         self._record_usage(outcome, pool, model)
+
+    def _record_further(self, attempt: Attempt) -> None:
+        self.retries.add((attempt.cause,))
+        if attempt.cause is Cause.HEDGE:
+            self.hedges.add((attempt.pool, "won" if attempt.result is Result.OK else "lost"))
 
     def _record_usage(self, outcome: Outcome, pool: str, model: str) -> None:
         usage = outcome.usage
@@ -164,6 +200,12 @@ class _Reader(Collector):
 def _build(version: str) -> Metric:
     family = GaugeMetricFamily(names.BUILD.name, names.BUILD.help, labels=names.BUILD.labels)
     family.add_metric((version, platform.python_version()), 1)
+    return family
+
+
+def _connections(count: int) -> Metric:
+    family = GaugeMetricFamily(names.CONNECTIONS.name, names.CONNECTIONS.help, labels=names.CONNECTIONS.labels)
+    family.add_metric((), count)
     return family
 
 

@@ -31,6 +31,8 @@ TOKEN = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.
 FIRST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 WHOLE = (0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
+LATE = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
 
 def _counter(name: str, help: str, *labels: str) -> Name:
     return Name(name, Kind.COUNTER, help, labels)
@@ -81,15 +83,34 @@ ATTEMPTS = _counter(
     "endpoint",
     "result",
 )
-RETRIES = _counter("pointsman_retries_total", "Further tries: in the same pool, or in the next.", "kind")
+RETRIES = _counter("pointsman_retries_total", "Further tries: in the same pool, in the next, or beside one.", "kind")
+HEDGES = _counter("pointsman_hedges_total", "Hedges, by whether their answer was the one.", "pool", "result")
+OVERLOAD = _counter("pointsman_overload_total", "Requests refused unread because of overload.", "reason")
+LOOP_LAG = _histogram("pointsman_loop_lag_seconds", LATE, "How late the event loop was, 10 to 100 times a second.")
+CONNECTIONS = _gauge("pointsman_connections", "Connections of clients.")
 RELOADS = _counter("pointsman_reloads_total", "Reloads of the configuration.", "result")
 LOG_DROPPED = _counter("pointsman_decision_log_dropped_total", "Decision log entries that were lost.", "reason")
 POOL_INFLIGHT = _gauge("pointsman_pool_inflight", "Requests running in the pool.", "pool")
 POOL_QUEUE = _gauge("pointsman_pool_queue", "Requests waiting, here and in the engines.", "pool")
 POOL_LOAD = _gauge("pointsman_pool_load", "Effective in-flight requests per place in the pool.", "pool")
 POOL_KV = _gauge("pointsman_pool_kv", "Highest KV-cache use of a live endpoint, 0 to 1.", "pool")
+QUEUE = _histogram("pointsman_queue_seconds", FIRST, "Waits for a place that ended with one.", "pool", "priority")
+REFUSALS = _counter("pointsman_refusals_total", "Requests that a pool did not take.", "pool", "reason")
+TTFT_ERROR = _histogram(
+    "pointsman_ttft_error_seconds", FIRST, "How far off the prediction of a first token was.", "pool"
+)
 ENDPOINT_UP = _gauge("pointsman_endpoint_up", "1 if the endpoint takes requests.", "pool", "endpoint")
+ENDPOINT_STATE = _gauge(
+    "pointsman_endpoint_state",
+    "1 for the state that the endpoint is in; others are absent.",
+    "pool",
+    "endpoint",
+    "state",
+)
+EJECTIONS = _counter("pointsman_ejections_total", "Ejections, by what they were for.", "pool", "endpoint", "reason")
 ENDPOINT_INFLIGHT = _gauge("pointsman_endpoint_inflight", "Requests running at the endpoint.", "pool", "endpoint")
+DISCOVERY = _counter("pointsman_discovery_total", "Answers and failures of a pool's discovery.", "pool", "result")
+DISCOVERY_AGE = _gauge("pointsman_discovery_age_seconds", "Time since a pool's discovery answered.", "pool")
 LEASES = _gauge("pointsman_leases", "Leases that are held; 0 when nothing runs.")
 BUILD = _gauge("pointsman_build_info", "Always 1.", "version", "python")
 

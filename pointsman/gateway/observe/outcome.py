@@ -56,11 +56,28 @@ class Result(StrEnum):
     CANCELLED = "cancelled"  # the client left
 
 
+class Refused(StrEnum):
+    """Why a request was refused unread."""
+
+    BUSY = "busy"  # the event loop cannot keep up
+    CONNECTIONS = "connections"  # it came on one beyond `server.max_connections`
+
+
+class Cause(StrEnum):
+    """Why there was a try."""
+
+    FIRST = "first"
+    RETRY = "retry"  # another in the same pool, after a failure
+    FAILOVER = "failover"  # in the next pool, after a failure
+    HEDGE = "hedge"  # beside one that takes longer than is usual
+
+
 class Attempt(NamedTuple):
     pool: str
     endpoint: str
     result: Result
     seconds: float
+    cause: Cause = Cause.FIRST
 
 
 class Usage(NamedTuple):
@@ -116,7 +133,6 @@ class Outcome(NamedTuple):
     timings: Timings
     time: float = 0.0  # Unix time of arrival
     facts: Facts | None = None  # None if the request could not be read
-    prompt_tokens: int | None = None  # our estimate, before the upstream counts
     tenant: str | None = None
     stream: bool = False
     error_source: ErrorSource | None = None

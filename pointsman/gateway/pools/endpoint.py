@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pointsman.gateway.pools.health import PRESUMED_UP, Health
+from pointsman.gateway.pools.busy import FREE, Busy
+from pointsman.gateway.pools.health import PRESUMED_UP, Health, Phase, Reason
 from pointsman.gateway.pools.latency import PeakEwma
 from pointsman.gateway.pools.load import Reading
+from pointsman.gateway.pools.outlier import Recent
+from pointsman.gateway.pools.predict import Regression
+from pointsman.gateway.pools.roster import Member, Source
+
+_WINDOW = 30.0
+"""Seconds, until a pool says otherwise."""
+
+
+class State(StrEnum):
+    """What an endpoint is to its pool; for people and metrics."""
+
+    UP = "up"
+    BUSY = "busy"  # gets nothing new as long as another can take it
+    HALF_OPEN = "half_open"
+    EJECTED = "ejected"
+    DOWN = "down"
+    DRAINING = "draining"
 
 
 class Mark(NamedTuple):
@@ -28,25 +47,53 @@ class Endpoint:
     """`inflight + beyond` is its effective load: requests running or waiting there, whoever sent them."""
 
     __slots__ = (
-        "beyond", "fresh_until", "health", "inflight", "latency", "name", "reading", "released", "up", "url",
-        "weight",
+        "authority", "beyond", "busy", "draining", "ejections", "fresh_until", "health", "inflight", "latency",
+        "name", "reading", "recent", "released", "source", "state", "ttft", "unanswered", "up", "url", "weight",
     )  # fmt: skip
 
     def __init__(self, url: str, weight: float = 1.0) -> None:
         self.url = url  # without /v1
         self.name = _name(url)
         self.weight = weight
+        self.authority = ""  # for the Host header and TLS, if not the URL's
+        self.source = Source.FILE
+        self.draining = False  # finishes what it has, gets nothing new
         self.inflight = 0  # leases out
+        self.unanswered = 0  # of them, those without a first byte
         self.released = 0  # leases that came back, ever
         self.beyond = 0.0  # requests there that are not ours (or, below zero, ours that it has done with)
         self.reading: Reading | None = None  # None unless fresh
         self.fresh_until = float("-inf")
         self.health: Health = PRESUMED_UP
-        self.up = True  # the pool keeps this in step with `health` and the clock
+        self.busy: Busy = FREE
+        self.recent = Recent(_WINDOW)
+        self.ejections = dict.fromkeys(Reason, 0)
+        self.up = True  # the pool keeps these two in step with the rest and the clock
+        self.state = State.UP
         self.latency = PeakEwma()
+        self.ttft = Regression()
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name}>"
+
+    def look_back(self, window: float) -> None:
+        if window != self.recent.window:
+            self.recent = Recent(window)
+
+    def seat(self, member: Member) -> None:
+        self.weight, self.authority = member.weight, member.authority
+        self.source, self.draining = member.source, member.draining
+
+    def turn(self, now: float) -> None:
+        """Set what depends on the clock."""
+        self.up = self.health.takes(now) and not self.draining
+        self.state = self._state(now)
+
+    def _state(self, now: float) -> State:
+        if self.draining:
+            return State.DRAINING
+        phase = self.health.phase(now)
+        return State.BUSY if phase is Phase.UP and now < self.busy.until else State(phase)
 
     @property
     def load(self) -> float:

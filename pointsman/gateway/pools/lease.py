@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pointsman.gateway.errors import ClientDisconnected
 from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.health import Result
+from pointsman.gateway.pools.predict import Asked
 
 if TYPE_CHECKING:
     from pointsman.gateway.pools.pool import Pool
@@ -21,7 +22,7 @@ __all__ = ["Lease", "Result", "live_leases"]
 class Lease:
     """Given out by `Pool.lease`. A `with` block ends it whatever happens; success is said explicitly."""
 
-    __slots__ = ("_open", "_seen", "endpoint", "pool", "probe", "taken")
+    __slots__ = ("_open", "_seen", "asked", "endpoint", "pool", "probe", "taken")
 
     out: ClassVar[int] = 0  # of the whole process: pools that a reload removed still have some
 
@@ -30,21 +31,34 @@ class Lease:
         self.endpoint = endpoint
         self.taken = taken
         self.probe = probe  # its result decides about an ejected endpoint
+        self.asked: Asked | None = None  # what a prediction of the first token goes by
         self._open = True
         self._seen = False
+        endpoint.unanswered += 1
         Lease.out += 1
 
     def first_byte(self) -> None:
         """The endpoint began a good answer (not an error that will be released as FAILED)."""
         if self._open and not self._seen:
             self._seen = True
+            self.endpoint.unanswered -= 1
             self.pool.answered(self)
 
-    def release(self, result: Result) -> None:
+    def first_token(self) -> None:
+        """As `first_byte`, for the first event of a stream, which is what the endpoint's speed is judged by."""
+        if self._open and not self._seen:
+            self._seen = True
+            self.endpoint.unanswered -= 1
+            self.pool.answered(self, token=True)
+
+    def release(self, result: Result, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds, of a BUSY endpoint that named them."""
         if self._open:
             self._open = False
             Lease.out -= 1
-            self.pool.ended(self, result)
+            if not self._seen:
+                self.endpoint.unanswered -= 1
+            self.pool.ended(self, result, retry_after)
 
     def __enter__(self) -> Self:
         return self

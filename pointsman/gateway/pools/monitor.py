@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -38,6 +39,7 @@ class Job:
     interval: float
     reader: Reader | None = None  # of load; None checks health
     named: bool = False  # the configuration names the path
+    authority: str = ""  # of the endpoint
 
 
 def jobs(pool: Pool) -> Iterator[Job]:
@@ -46,10 +48,12 @@ def jobs(pool: Pool) -> Iterator[Job]:
     path = health_path(config)
     for endpoint in pool.endpoints:
         if reader is not None:
-            yield Job(pool, endpoint, f"{endpoint.url}{source.metrics}", config.scrape, reader)
+            url = f"{endpoint.url}{source.metrics}"
+            yield Job(pool, endpoint, url, config.scrape, reader, authority=endpoint.authority)
         if path is not None:
             named = config.health.path is not None
-            yield Job(pool, endpoint, endpoint.url + path, config.health.interval, named=named)
+            interval, authority = config.health.interval, endpoint.authority
+            yield Job(pool, endpoint, endpoint.url + path, interval, named=named, authority=authority)
 
 
 class Monitor:
@@ -123,7 +127,7 @@ class Monitor:
             self._complain(job, "health check", reason)
         else:
             self._failing.discard(job)
-        job.pool.checked(job.endpoint, check)
+        job.pool.checked(job.endpoint, check, reason)
 
     async def _ask(self, job: Job) -> tuple[Check, str]:
         """What the endpoint said, and what there is to complain about."""
@@ -148,7 +152,8 @@ class Monitor:
         timeout = min(_LONGEST_TIMEOUT, max(_SHORTEST_TIMEOUT, job.interval))
         return self._session.get(
             job.url,
-            headers={"accept-encoding": "identity", **job.pool.credentials, **(headers or {})},
+            headers={"accept-encoding": "identity", **job.pool.credentials, **_named(job), **(headers or {})},
+            server_hostname=urlsplit(f"//{job.authority}").hostname if job.authority else None,
             timeout=aiohttp.ClientTimeout(total=timeout),
             allow_redirects=False,
         )
@@ -158,6 +163,10 @@ class Monitor:
         if job not in self._failing:
             self._failing.add(job)
             _log.warning(event, pool=job.pool.name, endpoint=job.endpoint.name, reason=reason)
+
+
+def _named(job: Job) -> dict[str, str]:
+    return {"host": job.authority} if job.authority else {}
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -9,17 +9,24 @@ from random import Random
 
 import structlog
 
-from pointsman.gateway.errors import PoolUnavailable
+from pointsman.gateway.errors import DeadlineUnreachable, PoolFull, PoolUnavailable
 from pointsman.gateway.pools import health as step
 from pointsman.gateway.pools.admission import Admission
 from pointsman.gateway.pools.balance.base import Balancer
 from pointsman.gateway.pools.balance.registry import BALANCERS
+from pointsman.gateway.pools.claim import PLAIN, Claim
 from pointsman.gateway.pools.credentials import credentials
 from pointsman.gateway.pools.endpoint import Endpoint, Mark
 from pointsman.gateway.pools.engines import SOURCES, health_path
-from pointsman.gateway.pools.health import Check, Health, Result
+from pointsman.gateway.pools.events import UNHEARD, Events
+from pointsman.gateway.pools.health import Check, Result
 from pointsman.gateway.pools.lease import Lease
 from pointsman.gateway.pools.load import Reading
+from pointsman.gateway.pools.predict import Asked
+from pointsman.gateway.pools.promise import idle, in_time, soonest
+from pointsman.gateway.pools.recent import Recent
+from pointsman.gateway.pools.referee import Referee
+from pointsman.gateway.pools.roster import Member, Roster
 from pointsman.gateway.schema import PoolConfig
 from pointsman.signals.facts import PoolLoad
 
@@ -46,18 +53,28 @@ class Pool:
         *,
         clock: Callable[[], float] = time.monotonic,
         random: Random = Random(),
+        events: Events = UNHEARD,
     ) -> None:
         self.name = name
         self.clock = clock
         self._random = random
-        self._admission = Admission(name, config.limits)
+        self._events = events
+        self._admission = Admission(name, config.limits, clock, events)
+        self._referee = Referee(name, self._refresh)
+        self.roster = Roster()
+        self.endpoints = ()
+        self._members: tuple[Member, ...] = ()
+        self._leaving: list[Endpoint] = []
         self._live: Sequence[Endpoint] = ()
+        self._free: Sequence[Endpoint] = ()  # those that are asked first
         self._due = 0.0
         self._beyond = 0.0
         self._waiting: float | None = None
         self._kv: float | None = None
+        self.first_tokens = Recent()  # seconds from lease to first token
         self._retries = 0
-        self._adopt(config, {})
+        self._hedges = 0
+        self._adopt(config)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name}>"
@@ -89,23 +106,68 @@ class Pool:
             healthy=bool(self._live),
         )
 
-    async def lease(self, *, session: str | None = None, exclude: Collection[Endpoint] = ()) -> Lease:
-        """Waits for a place. PoolFull, or PoolUnavailable if no endpoint outside `exclude` is live."""
-        lease = self.try_lease(session=session, exclude=exclude)
+    async def lease(
+        self, claim: Claim = PLAIN, *, session: str | None = None, exclude: Collection[Endpoint] = ()
+    ) -> Lease:
+        """Waits for a place. PoolFull, PoolUnavailable if no endpoint outside `exclude` is live, or
+        DeadlineUnreachable if none can begin the answer in time."""
+        lease = self.try_lease(claim, session=session, exclude=exclude)
         if lease is not None:
             return lease
-        await self._admission.enter()
+        latest = None if claim.deadline is None else self._latest(claim, claim.deadline, exclude)
+        await self._admission.enter(claim, latest)
         try:
             candidates = self._candidates(exclude)
-        except PoolUnavailable:
+            if claim.deadline is not None:
+                candidates = self._in_time(claim, claim.deadline, candidates, waited=True)
+        except (PoolUnavailable, DeadlineUnreachable):
             self._admission.leave()
             raise
-        return self._begin(candidates, session)
+        return self._begin(candidates, claim, session)
 
-    def try_lease(self, *, session: str | None = None, exclude: Collection[Endpoint] = ()) -> Lease | None:
+    def try_lease(
+        self, claim: Claim = PLAIN, *, session: str | None = None, exclude: Collection[Endpoint] = ()
+    ) -> Lease | None:
         """None if the pool is full; otherwise as `lease`."""
         candidates = self._candidates(exclude)
-        return self._begin(candidates, session) if self._admission.try_enter() else None
+        if claim.deadline is not None and not self._admission.full:
+            candidates = self._in_time(claim, claim.deadline, candidates)
+        return self._begin(candidates, claim, session) if self._admission.try_enter() else None
+
+    def overflow(self, claim: Claim) -> PoolFull:
+        """What to tell a request that does not wait when `try_lease` gave it nothing."""
+        return self._admission.overflow(claim)
+
+    def _in_time(
+        self, claim: Claim, deadline: float, candidates: Sequence[Endpoint], *, waited: bool = False
+    ) -> Sequence[Endpoint]:
+        """The candidates that may begin the answer before `deadline`."""
+        now = self.clock()
+        left, tokens = deadline - now, self._tokens(claim)
+        if left > 0 and tokens is None:
+            return candidates
+        fitting = in_time(candidates, tokens or 0, left, now) if left > 0 else ()
+        if fitting:
+            return fitting
+        first = soonest(candidates, tokens) if tokens is not None else 0.0
+        never = tokens is not None and not waited and idle(candidates, tokens) > left > 0
+        raise self._admission.unreachable(claim, 0.0, first, left, never=never)
+
+    def _latest(self, claim: Claim, deadline: float, exclude: Collection[Endpoint]) -> float:
+        """Until when a place is of use."""
+        candidates, tokens = self._candidates(exclude), self._tokens(claim)
+        left = deadline - self.clock()
+        first = soonest(candidates, tokens) if tokens is not None else 0.0
+        wait = self._admission.predicted_wait(claim) or 0.0
+        if wait + first > left:
+            never = tokens is not None and idle(candidates, tokens) > left > 0
+            raise self._admission.unreachable(claim, wait, first, left, never=never)
+        return deadline - first
+
+    def _tokens(self, claim: Claim) -> int | None:
+        """An image's bytes are no tokens, but no prompt is longer than the context."""
+        tokens, context = claim.tokens, self.config.context
+        return tokens if tokens is None or context is None else min(tokens, context)
 
     @contextmanager
     def retrying(self) -> Iterator[bool]:
@@ -119,6 +181,16 @@ class Pool:
         finally:
             self._retries -= allowed
 
+    @contextmanager
+    def hedging(self, budget: float) -> Iterator[bool]:
+        """Around a hedge: whether `budget`, a share of the requests that run, has room for it."""
+        allowed = self._hedges < max(1.0, budget * self.inflight)
+        self._hedges += allowed
+        try:
+            yield allowed
+        finally:
+            self._hedges -= allowed
+
     def reconfigure(self, config: PoolConfig) -> None:
         """Endpoints that stay keep their leases, load and health; those that leave finish what they have."""
         old = self.config
@@ -127,44 +199,59 @@ class Pool:
                 endpoint.forget()
             if endpoint.health.down and health_path(config) != health_path(old):
                 endpoint.health = step.PRESUMED_UP  # nobody may be left to say that it is up again
-        self._adopt(config, {endpoint.url: endpoint for endpoint in self.endpoints})
+        if config.discover != old.discover:
+            # What served goes on serving until the new discovery has answered.
+            self.roster.list_found(self.roster.members if config.discover else ())
+        self._adopt(config)
         self._admission.configure(config.limits)
 
-    def _adopt(self, config: PoolConfig, known: Mapping[str, Endpoint]) -> None:
+    def _adopt(self, config: PoolConfig) -> None:
         self.config = config
         self.credentials = credentials(config)
-        self.endpoints = tuple(known.get(e.url) or Endpoint(e.url) for e in config.endpoints)
-        for endpoint, given in zip(self.endpoints, config.endpoints, strict=True):
-            endpoint.weight = given.weight
-        self._balancer = BALANCERS[config.balance](self._random)
+        self.roster.list_file(Member(e.url, e.weight) for e in config.endpoints)
+        self._seat()
+
+    def regroup(self) -> bool:
+        """Take over what the roster says now; whether that is anything new."""
+        if self.roster.members == self._members:
+            return False
+        self._seat()
+        return True
+
+    def _seat(self) -> None:
+        """Endpoints are known by their URLs; one that comes back while it still has requests is the same."""
+        known = {e.url: e for e in (*self._leaving, *self.endpoints)}
+        before, self._members = self._members, self.roster.members
+        self.endpoints = tuple(known.pop(m.url) if m.url in known else Endpoint(m.url) for m in self._members)
+        for endpoint, member in zip(self.endpoints, self._members, strict=True):
+            endpoint.seat(member)
+        self._referee.seat(self.endpoints, self.config.health.eject)
+        self._leaving = [e for e in known.values() if e.inflight]
+        self._balancer = BALANCERS[self.config.balance](self._random)
         self._refresh(self.clock())
+        if before and not self._members:
+            _log.warning("pool_empty", pool=self.name)
 
     # What a lease reports
 
-    def answered(self, lease: Lease) -> None:
+    def answered(self, lease: Lease, *, token: bool = False) -> None:
         now = self.clock()
         lease.endpoint.latency.observe(now - lease.taken, now)
-        if lease.probe:  # the answer may last for minutes; that it begins is enough
-            self._judge(lease.endpoint, self._after(lease, Result.OK, now), now)
+        if token:
+            self.first_tokens.observe(now - lease.taken)
+        if token and lease.asked is not None:
+            error = lease.endpoint.ttft.observe(lease.asked, now - lease.taken, now)
+            if error is not None:
+                self._events.predicted(self.name, error)
+        self._referee.began(lease, now, token=token)
 
-    def ended(self, lease: Lease, result: Result) -> None:
+    def ended(self, lease: Lease, result: Result, retry_after: float | None = None) -> None:
         now = self.clock()
         endpoint = lease.endpoint
         endpoint.inflight -= 1
         endpoint.released += 1
-        health = self._after(lease, result, now)
-        if health is not endpoint.health:
-            self._judge(endpoint, health, now)
+        self._referee.ended(lease, result, retry_after, now)
         self._admission.leave(now - lease.taken)
-
-    def _after(self, lease: Lease, result: Result, now: float) -> Health:
-        endpoint, eject = lease.endpoint, self.config.health.eject
-        ejectable = result is Result.FAILED and self._can_do_without(endpoint)
-        return step.ended(endpoint.health, result, now, eject, probe=lease.probe, ejectable=ejectable)
-
-    def _can_do_without(self, endpoint: Endpoint) -> bool:
-        others = [e.health for e in self.endpoints if e is not endpoint]
-        return step.ejectable(others, self.config.health.eject.max)
 
     # What the monitor reports
 
@@ -173,20 +260,10 @@ class Pool:
         endpoint.read(reading, mark, now + self.config.stale)
         self._refresh(now)
 
-    def checked(self, endpoint: Endpoint, check: Check) -> None:
-        health = step.checked(endpoint.health, check)
-        if health is not endpoint.health:
-            self._judge(endpoint, health, self.clock())
+    def checked(self, endpoint: Endpoint, check: Check, complaint: str = "") -> None:
+        self._referee.checked(endpoint, check, complaint, self.clock())
 
     # State
-
-    def _judge(self, endpoint: Endpoint, health: Health, now: float) -> None:
-        before, after = endpoint.health.phase(now), health.phase(now)
-        endpoint.health = health
-        self._refresh(now)
-        if before is not after:
-            log = _log.info if after is step.Phase.UP else _log.warning
-            log("endpoint", pool=self.name, endpoint=endpoint.name, state=after.value, before=before.value)
 
     def _now(self) -> float:
         now = self.clock()
@@ -204,13 +281,22 @@ class Pool:
             health = endpoint.health
             if health.until is not None and health.until > now:
                 due = min(due, health.until)
-            endpoint.up = health.takes(now)
+            if endpoint.busy.until > now:
+                due = min(due, endpoint.busy.until)
+            endpoint.turn(now)
         self._due = due
-        # Failed requests never take the whole pool away: better a doubtful endpoint than none.
-        self._live = [e for e in self.endpoints if e.up] or [e for e in self.endpoints if not e.health.down]
+        # Failed requests never take the whole pool away: better a doubtful endpoint than none. What checks say
+        # does; but where somebody is there at all, one request at a time may find out whether it is true.
+        self._live = [e for e in self.endpoints if e.up] or [
+            e for e in self.endpoints if not e.health.down and not e.draining
+        ]
+        self._free = [e for e in self._live if e.busy.until <= now] or self._live or self._last_resort(now)
         self._sum_up()
         if not self._live and self._admission.waiting:
             self._admission.refuse(self._unavailable)
+
+    def _last_resort(self, now: float) -> Sequence[Endpoint]:
+        return [e for e in self.endpoints if e.health.may_be_well(now) and e.busy.until <= now and not e.draining]
 
     def _sum_up(self) -> None:
         self._beyond = sum(e.beyond for e in self.endpoints)
@@ -222,21 +308,29 @@ class Pool:
 
     def _candidates(self, exclude: Collection[Endpoint]) -> Sequence[Endpoint]:
         self._now()
-        candidates = [e for e in self._live if e not in exclude] if exclude else self._live
+        candidates = self._free
+        if exclude:
+            candidates = [e for e in candidates if e not in exclude] or [e for e in self._live if e not in exclude]
         if not candidates:
             raise self._unavailable()
         return candidates
 
-    def _begin(self, candidates: Sequence[Endpoint], session: str | None) -> Lease:
+    def _begin(self, candidates: Sequence[Endpoint], claim: Claim, session: str | None) -> Lease:
         """Turn a place in the pool into a lease."""
         now = self.clock()
-        endpoint = self._balancer.pick(candidates, now, session)
+        endpoint = candidates[0] if len(candidates) == 1 else self._balancer.pick(candidates, now, session)
+        tokens = self._tokens(claim)
+        asked = Asked(tokens, endpoint.load, endpoint.ttft.fit) if tokens is not None else None
+        if claim.deadline is not None and asked is not None:
+            endpoint.ttft.look(now)
         endpoint.inflight += 1
         probe = False
-        if endpoint.health.until is not None:
+        if not endpoint.health.trusted:
             endpoint.health, probe = step.sent(endpoint.health)
             self._refresh(now)
-        return Lease(self, endpoint, now, probe=probe)
+        lease = Lease(self, endpoint, now, probe=probe)
+        lease.asked = asked
+        return lease
 
     def _unavailable(self) -> PoolUnavailable:
         return PoolUnavailable(
@@ -252,11 +346,12 @@ def reconcile(
     *,
     clock: Callable[[], float] = time.monotonic,
     random: Random = Random(),
+    events: Events = UNHEARD,
 ) -> dict[str, Pool]:
     """The pools of a new configuration; those that it keeps are the same objects."""
     pools = {}
     for name, config in configs.items():
         if name in old:
             old[name].reconfigure(config)
-        pools[name] = old.get(name) or Pool(name, config, clock=clock, random=random)
+        pools[name] = old.get(name) or Pool(name, config, clock=clock, random=random, events=events)
     return pools

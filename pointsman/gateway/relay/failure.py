@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import orjson
 
 from pointsman.gateway.errors import RequestError, UpstreamError, UpstreamTimeout
 from pointsman.gateway.observe.outcome import ErrorSource, Result
+from pointsman.gateway.relay.course import Fault
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.upstream import ConnectionFailed
 from pointsman.gateway.relay.watch import Limit, LimitReached
@@ -17,6 +20,8 @@ from pointsman.gateway.wire.reply import JSON, Headers
 from pointsman.gateway.wire.translate import Translation
 
 _AUTH = frozenset((401, 403))
+_BUSY = frozenset((429, 503, 529))
+_NUMBER = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _STATUSES = {"invalid_request_error": 400, "rate_limit_error": 429, "overloaded_error": 529}
 """What an error event would have been as a status, by its type."""
 
@@ -48,6 +53,20 @@ class Refusal(Exception):
     def is_auth(self) -> bool:
         return self.status in _AUTH
 
+    @property
+    def is_busy(self) -> bool:
+        """The endpoint has enough to do; another may have less."""
+        return self.status in _BUSY
+
+    def retry_after(self, now: float) -> float | None:
+        """Seconds after which the upstream wants to be asked again; `now` is Unix time. None if it did not say."""
+        fields = dict(self.headers)
+        milliseconds = fields.get(b"retry-after-ms", b"").strip()
+        if _NUMBER.fullmatch(milliseconds):
+            return float(milliseconds) / 1000
+        value = fields.get(b"retry-after", b"").strip()
+        return float(value) if _NUMBER.fullmatch(value) else _until(value.decode("latin-1"), now)
+
     def parsed(self) -> Mapping[str, Any]:
         try:
             body = orjson.loads(self.body)
@@ -75,6 +94,14 @@ class Refusal(Exception):
         return UpstreamError(message if isinstance(message, str) else f"The upstream failed with status {self.status}.")
 
 
+def _until(date: str, now: float) -> float | None:
+    """Seconds from `now` to an HTTP date, which is in UTC whatever it says."""
+    try:
+        return max(0.0, parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
 def result_of(failure: RequestError | Refusal) -> Result:
     match failure:
         case Refusal(is_auth=True):
@@ -97,6 +124,21 @@ def result_of(failure: RequestError | Refusal) -> Result:
             return Result.INVALID
         case _:
             return Result.CANCELLED  # the client left, or sent too much
+
+
+def fault_of(failure: RequestError | Refusal, now: float) -> Fault:
+    """`now` is Unix time."""
+    match failure:
+        case Refusal(final=True):
+            return Fault(final=True)
+        case Refusal(is_auth=True):
+            return Fault(retry=False)
+        case Refusal(is_busy=True):
+            return Fault(busy=True, after=failure.retry_after(now))
+        case UpstreamTimeout():
+            return Fault(again=False)  # it may still be at work for us
+        case _:
+            return Fault()
 
 
 def record_failure(journal: Journal, error: RequestError) -> None:

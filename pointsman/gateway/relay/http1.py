@@ -70,11 +70,13 @@ class Connection(asyncio.Protocol):
     # For the client
 
     @classmethod
-    async def open(cls, host: str, port: int, tls: bool) -> Self:
+    async def open(cls, host: str, port: int, tls: str | None) -> Self:
+        """With TLS if there is a name that the certificate must have."""
         loop = asyncio.get_running_loop()
         connection = cls(loop)
         try:
-            await loop.create_connection(lambda: connection, host, port, ssl=_tls() if tls else None)
+            context = _tls() if tls else None
+            await loop.create_connection(lambda: connection, host, port, ssl=context, server_hostname=tls)
         except asyncio.CancelledError:
             connection.abort()  # it may have been made in the same turn of the loop
             raise

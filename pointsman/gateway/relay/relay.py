@@ -1,208 +1,221 @@
-"""From an order of pools to one answer: attempts until the commit point, which is the first byte to the client."""
+"""From an order of pools to one answer: tries until the commit point, which is the first byte to the client."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from random import Random
-
-import orjson
 
 from pointsman.gateway.errors import (
     BadRequest,
     ClientDisconnected,
+    DeadlineUnreachable,
     PayloadTooLarge,
     PoolFull,
     PoolUnavailable,
     RequestError,
     UpstreamAuth,
 )
-from pointsman.gateway.observe.outcome import Attempt, Chosen, Phase, Stage
+from pointsman.gateway.observe.outcome import Cause, Chosen, Phase, Stage
 from pointsman.gateway.observe.outcome import Result as Ending
+from pointsman.gateway.pools.claim import Claim
 from pointsman.gateway.pools.endpoint import Endpoint
-from pointsman.gateway.pools.lease import Lease, Result
+from pointsman.gateway.pools.lease import Lease
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.relay.failure import Refusal, record_failure, result_of
-from pointsman.gateway.relay.journal import Journal
+from pointsman.gateway.relay.course import Ask, Course, Fault, Leg, Step
+from pointsman.gateway.relay.failure import Refusal, fault_of, record_failure, result_of
+from pointsman.gateway.relay.hedge import HedgeRule, race
 from pointsman.gateway.relay.outbound import Outbound, prepare
-from pointsman.gateway.relay.stream import StreamRelay
-from pointsman.gateway.relay.upstream import Answer, Upstream, downstream_headers
-from pointsman.gateway.relay.watch import Limit, LimitReached, Watch
-from pointsman.gateway.relay.whole import relay_bytes, relay_json
-from pointsman.gateway.wire.dialect import DIALECTS
-from pointsman.gateway.wire.inbound import Inbound
-from pointsman.gateway.wire.reply import JSON, Reply
+from pointsman.gateway.relay.tries import Failure, Line, Try
+from pointsman.gateway.relay.watch import Limit, LimitReached
 from pointsman.signals.facts import Route
-
-_ERROR_BODY = 256 * 1024
-Failure = RequestError | Refusal
 
 
 class Relay:
     """One request on its way."""
 
     def __init__(
-        self, upstream: Upstream, inbound: Inbound, reply: Reply, watch: Watch, journal: Journal, random: Random
+        self, line: Line, pools: Sequence[Pool], claim: Claim, random: Random, hedge: HedgeRule | None = None
     ) -> None:
+        self._line = line
+        self._pools = pools
+        self._claim = claim
         self._random = random
-        self._upstream = upstream
-        self._inbound = inbound
-        self._reply = reply
-        self._watch = watch
-        self._journal = journal
-        self._client = DIALECTS[inbound.route]
+        self._hedge = hedge if line.inbound.stream and line.inbound.route is not Route.OTHER else None
+        self._course = Course(len(pools), partial(_rules, pools))  # no method of ours, for that would be a cycle
+        self._leg = -1
+        self._outbound: Outbound | None = None  # of this leg
+        self._asked: list[Endpoint] = []  # in this leg
+        self._failure: Failure | None = None  # the one that tells most
 
-    async def run(self, pools: Sequence[Pool], session: str | None) -> None:
+    async def run(self, session: str | None) -> None:
         """Answer from the first pool that can. Raises RequestError if none did, or if an answer broke off halfway."""
-        failure: Failure | None = None
-        for pool in pools:
+        step: Ask | Step | None = self._course.start()
+        while isinstance(step, Ask):
+            step = await self._follow(step, session)
+        assert step is not Step.WAIT
+        if step is Step.GIVE_UP:
+            assert self._failure is not None
+            await self._give_up(self._failure)
+
+    async def _follow(self, ask: Ask, session: str | None) -> Ask | Step | None:
+        """What follows; None once the client has its answer."""
+        pool = self._pools[ask.leg]
+        if ask.leg != self._leg:
             try:
-                new = await self._try_pool(pool, session, queue=pool is pools[-1])
-            except (PoolFull, PoolUnavailable, BadRequest) as error:
-                new = failure or error  # what an upstream said tells more than a pool that was not tried
-            if new is None:
-                return
-            failure = new
-            if self._is_spent or (isinstance(new, Refusal) and new.final):
-                break
-        assert failure is not None
-        await self._give_up(failure)
+                self._outbound = self._prepare(pool)
+            except BadRequest as error:
+                return self._refused(error)
+            self._leg, self._asked = ask.leg, []
+        if ask.cause is not Cause.RETRY:
+            return await self._try(ask, pool, session)
+        with pool.retrying() as allowed:
+            if not allowed:
+                return self._course.full()
+            await asyncio.sleep(ask.pause)
+            return await self._try(ask, pool, session)
 
-    async def _try_pool(self, pool: Pool, session: str | None, *, queue: bool) -> Failure | None:
-        """None once the client has its answer."""
-        journal = self._journal
-        since = time.perf_counter()
-        outbound = prepare(self._inbound, pool, journal.id)
+    def _prepare(self, pool: Pool) -> Outbound:
+        journal, since = self._line.journal, time.perf_counter()
+        outbound = prepare(self._line.inbound, pool, journal.id)
         journal.stage(Stage.PREPARE, since)
-        tried: list[Endpoint] = []
-        failure = await self._attempt(await self._lease(pool, session, tried, queue), outbound, tried)
-        while failure and self._may_retry(failure) and len(tried) < pool.config.retry.attempts:
-            with pool.retrying() as allowed:
-                if not allowed:
-                    break
-                await asyncio.sleep(self._random.random() * pool.config.retry.backoff * 2 ** len(tried))
-                try:
-                    lease = await self._lease(pool, session, tried, queue)
-                except (PoolFull, PoolUnavailable):
-                    break  # what the upstream said tells more
-                failure = await self._attempt(lease, outbound, tried)
-        return failure
+        return outbound
 
-    @property
-    def _is_spent(self) -> bool:
-        """A body that goes upstream as it comes can be sent once."""
-        return self._inbound.upload is not None and self._inbound.upload.begun
+    async def _try(self, ask: Ask, pool: Pool, session: str | None) -> Ask | Step | None:
+        exclude = () if ask.again else self._asked
+        try:
+            lease = await self._lease(pool, session, exclude, queue=pool is self._pools[-1])
+        except PoolUnavailable as error:
+            self._failure = _more_telling(self._failure, error)
+            return self._course.exhausted()
+        except PoolFull as error:
+            return self._refused(error)
+        return await self._answer(self._begin(ask.cause, lease), session)
 
-    def _may_retry(self, failure: Failure) -> bool:
-        return not self._is_spent and _is_worth_a_retry(failure)
+    def _refused(self, error: RequestError) -> Ask | Step:
+        self._failure = _more_telling(self._failure, error)
+        final = isinstance(error, DeadlineUnreachable) and error.final
+        return Step.GIVE_UP if final else self._course.full()
 
-    async def _lease(self, pool: Pool, session: str | None, tried: Sequence[Endpoint], queue: bool) -> Lease:
-        journal = self._journal
+    async def _lease(self, pool: Pool, session: str | None, exclude: Sequence[Endpoint], *, queue: bool) -> Lease:
+        journal = self._line.journal
         journal.waiting = Phase.QUEUE
         since = time.perf_counter()
-        lease = pool.try_lease(session=session, exclude=tried)
+        lease = pool.try_lease(self._claim, session=session, exclude=exclude)
         if lease is None and not queue:
-            raise PoolFull(f"Pool {pool.name!r} is full.")
-        lease = lease or await pool.lease(session=session, exclude=tried)
+            raise pool.overflow(self._claim)
+        lease = lease or await pool.lease(self._claim, session=session, exclude=exclude)
         journal.stage(Stage.QUEUE, since)
         journal.waiting = Phase.HEADERS
-        by = journal.chosen
-        assert by is not None
-        journal.chosen = Chosen(pool.name, pool.config.model, lease.endpoint.name, by.by, by.propensity)
         return lease
 
-    async def _attempt(self, lease: Lease, outbound: Outbound, tried: list[Endpoint]) -> Failure | None:
-        """One try at one endpoint; the failure if the client has not been sent anything."""
-        tried.append(lease.endpoint)
-        began = time.perf_counter()
-        ending = Ending.CANCELLED
+    def _begin(self, cause: Cause, lease: Lease) -> Try:
+        assert self._outbound is not None
+        self._asked.append(lease.endpoint)
+        self._course.began()
+        self._choose(lease)
+        return Try(self._line, lease, self._outbound, cause)
+
+    def _choose(self, lease: Lease) -> None:
+        journal = self._line.journal
+        by = journal.chosen
+        assert by is not None
+        journal.chosen = Chosen(lease.pool.name, lease.pool.config.model, lease.endpoint.name, by.by, by.propensity)
+
+    async def _answer(self, primary: Try, session: str | None) -> Ask | Step | None:
+        watch, journal = self._line.watch, self._line.journal
+        running = [primary]
         try:
-            with self._watch.guard():
-                told = await self._exchange(lease, outbound)
-            ending = result_of(told) if told else Ending.OK
+            with watch.guard():
+                if self._line.inbound.stream:
+                    watch.limit(Limit.FIRST_TOKEN, primary.lease.pool.config.timeouts.first_token)
+                journal.asked()
+                try:
+                    if self._hedge is None:
+                        await primary.ask()
+                    else:
+                        await race(running, self._hedge, lambda: self._second(primary, session), self._lost)
+                finally:
+                    journal.answered()
+                self._course.committed()
+                told = await running[0].deliver()
+            running[0].end(result_of(told) if told else Ending.OK)
+            return None
         except (RequestError, Refusal) as error:
-            ending = result_of(error)
-            if self._reply.started or _is_final(error):
-                raise
-            self._watch.unlimit()
-            return error
+            for _ in running[1:]:
+                self._course.dropped()
+            return self._failed(running[0], error)
         finally:
-            lease.release(_RESULTS.get(ending, Result.FAILED))
-            self._journal.attempts.append(
-                Attempt(lease.pool.name, lease.endpoint.name, ending, time.perf_counter() - began)
-            )
-        return None
+            for one in running:
+                one.end(Ending.CANCELLED)
 
-    async def _exchange(self, lease: Lease, outbound: Outbound) -> Failure | None:
-        """Send, receive, and pass on. A failure that is returned, not raised, is one that the client was told."""
-        timeouts = lease.pool.config.timeouts
-        if self._inbound.stream:
-            self._watch.limit(Limit.FIRST_TOKEN, timeouts.first_token)
-        self._journal.asked()
+    def _second(self, primary: Try, session: str | None) -> Try | None:
+        """A hedge beside `primary`, if there is an endpoint for it."""
+        ask = self._course.overdue()
+        if not isinstance(ask, Ask):
+            return None
         try:
-            answer = await self._upstream.open(
-                outbound.method, lease.endpoint.url, outbound.path, outbound.headers, outbound.body, timeouts.connect
-            )
-            if self._inbound.upload is not None:
-                self._inbound.upload.settle()
-            try:
-                told = await self._pass_on(answer, outbound, lease)
-                if told is None:
-                    lease.release(Result.OK)  # the client has everything; the rest is tidying up
-                    await answer.drain()
-                return told
-            finally:
-                answer.close()
-        finally:
-            self._journal.answered()
+            lease = primary.lease.pool.try_lease(self._claim, session=session, exclude=self._asked)
+        except (PoolFull, PoolUnavailable):
+            return None
+        return self._begin(ask.cause, lease) if lease is not None else None
 
-    async def _pass_on(self, answer: Answer, outbound: Outbound, lease: Lease) -> Failure | None:
-        if answer.status >= 300:
-            raise await _refusal(answer, outbound)
-        lease.first_byte()
-        timeouts = lease.pool.config.timeouts
-        if self._inbound.route is Route.OTHER:
-            idle = timeouts.idle if self._inbound.stream else None
-            await relay_bytes(answer, self._reply, self._watch, self._journal, idle)
-        elif self._inbound.stream:
-            stream = StreamRelay(self._inbound, outbound, self._client, self._reply, self._watch, self._journal)
-            return await stream.run(answer, timeouts)
-        else:
-            await relay_json(answer, outbound, self._reply, self._watch, self._journal)
-        return None
+    def _lost(self, one: Try, failure: Failure) -> bool:
+        """Of two that ran, `one` failed; whether the other is still of use."""
+        fault = fault_of(failure, time.time())
+        if fault.final:
+            return False
+        one.failed(failure)
+        self._failure = failure
+        self._course.failed(fault, 0.0)
+        return True
+
+    def _failed(self, last: Try, failure: Failure) -> Ask | Step:
+        last.failed(failure)
+        if self._line.reply.started or _is_final(failure):
+            raise failure
+        self._line.watch.unlimit()
+        self._claim = self._claim._replace(deadline=None)  # what was begun is finished: better late than failed
+        self._failure = failure
+        upload = self._line.inbound.upload
+        spent = upload is not None and upload.begun  # a body that goes upstream as it comes can be sent once
+        fault = Fault(final=True) if spent else fault_of(failure, time.time())
+        return self._course.failed(fault, self._random.random())
 
     async def _give_up(self, failure: Failure) -> None:
         """Nobody could answer: the last failure, in the client's wire."""
         if isinstance(failure, RequestError):
             raise failure
         if failure.is_auth:
-            pool = self._journal.chosen.pool if self._journal.chosen else ""
+            pool = self._line.journal.chosen.pool if self._line.journal.chosen else ""
             raise UpstreamAuth(
                 f"The upstream of pool {pool!r} does not accept the gateway's credentials. "
                 "Whoever runs the gateway must check that pool's `api_key`."
             )
         if failure.status >= 500 and failure.error_object() is None:
             raise failure.as_error()
-        record_failure(self._journal, failure.as_error())
+        record_failure(self._line.journal, failure.as_error())
         headers = failure.client_headers()
-        if failure.status >= 500:  # everything was tried: an SDK's own retries would only multiply ours
+        if failure.status >= 500 or (failure.is_busy and failure.retry_after(time.time()) is None):
+            # Everything was tried: an SDK's own retries would only multiply ours.
             headers = [h for h in headers if h[0] != b"x-should-retry"] + [(b"x-should-retry", b"false")]
-        await self._watch.finish(self._reply.whole(failure.status, headers, failure.client_body()))
+        await self._line.watch.finish(self._line.reply.whole(failure.status, headers, failure.client_body()))
 
 
-async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
-    body, complete = await answer.read_up_to(_ERROR_BODY)
-    if answer.status < 400:
-        return Refusal(502, JSON, b"")  # a redirect is none of a client's business
-    if not complete:
-        error = {"message": "The upstream's error is too long to pass on.", "type": "upstream_error"}
-        return Refusal(answer.status, JSON, orjson.dumps({"error": error}), outbound.translation)
-    return Refusal(answer.status, downstream_headers(answer.headers), body, outbound.translation)
+def _rules(pools: Sequence[Pool], leg: int) -> Leg:
+    config = pools[leg].config
+    return Leg(config.retry.attempts, config.retry.backoff, config.limits.queue_timeout)
 
 
-def _is_worth_a_retry(failure: Failure) -> bool:
-    return not isinstance(failure, Refusal) or not (failure.final or failure.is_auth)
+def _more_telling(failure: Failure | None, error: RequestError) -> Failure:
+    """What an upstream said tells more than a pool that was not tried; of such pools the one that is free first."""
+    if not isinstance(failure, PoolFull | PoolUnavailable):
+        return failure or error
+    never = float("inf")
+    sooner = (error.retry_after or never) < (failure.retry_after or never)
+    return error if sooner else failure
 
 
 def _is_final(error: RequestError | Refusal) -> bool:
@@ -210,13 +223,3 @@ def _is_final(error: RequestError | Refusal) -> bool:
     if isinstance(error, LimitReached):
         return error.overall
     return isinstance(error, ClientDisconnected | PayloadTooLarge)
-
-
-# What a pool's health learns from an ending; the rest counts as a failure of the endpoint.
-_RESULTS = {
-    Ending.OK: Result.OK,
-    Ending.REJECTED: Result.OK,
-    Ending.AUTH: Result.OK,
-    Ending.LIMITED: Result.OK,
-    Ending.CANCELLED: Result.CANCELLED,
-}

@@ -12,7 +12,7 @@ from pointsman.gateway.relay.outbound import Outbound
 from pointsman.gateway.relay.upstream import Answer, ConnectionFailed, downstream_headers
 from pointsman.gateway.relay.watch import Limit, LimitReached, Watch
 from pointsman.gateway.schema import Timeouts
-from pointsman.gateway.wire.dialect import Dialect, Meter
+from pointsman.gateway.wire.dialect import DIALECTS, Meter
 from pointsman.gateway.wire.inbound import Inbound
 from pointsman.gateway.wire.reply import EVENT_STREAM, Reply
 from pointsman.gateway.wire.sse import Framer, parse_event, split_events
@@ -23,13 +23,11 @@ _REPLACED = frozenset((b"content-type", b"cache-control", b"x-accel-buffering"))
 
 
 class StreamRelay:
-    def __init__(
-        self, inbound: Inbound, outbound: Outbound, client: Dialect, reply: Reply, watch: Watch, journal: Journal
-    ) -> None:
+    def __init__(self, inbound: Inbound, outbound: Outbound, reply: Reply, watch: Watch, journal: Journal) -> None:
         self._reply = reply
         self._watch = watch
         self._journal = journal
-        self._client = client
+        self._client = DIALECTS[inbound.route]
         self._outbound = outbound
         self._framer = Framer()
         self._translation = outbound.translation.stream() if outbound.translation else None
@@ -37,13 +35,9 @@ class StreamRelay:
         self._meter: Meter = outbound.dialect.meter(_ASKED if self._translation else inbound.body)
         self._broken: UpstreamError | None = None  # a translation gave up; what it made before goes first
 
-    async def run(self, answer: Answer, timeouts: Timeouts) -> RequestError | Refusal | None:
-        """What broke the stream off, which the client was told; None if it came whole.
-
-        Raises RequestError or Refusal while nothing was sent to the client, and ClientDisconnected."""
-        first = await self._first(answer)
+    async def deliver(self, answer: Answer, first: bytes, timeouts: Timeouts) -> RequestError | Refusal | None:
+        """What broke the stream off, which the client was told; None if it came whole. Raises ClientDisconnected."""
         journal, watch, meter = self._journal, self._watch, self._meter
-        journal.answered()
         journal.waiting = Phase.STREAM
         try:
             with watch.guard():
@@ -62,12 +56,15 @@ class StreamRelay:
             await self._break_off(failure)
             return failure
         finally:
+            journal.answered()
             journal.usage, journal.events = meter.usage, meter.events
         await watch.finish(self._reply.end(ending))
         return None
 
-    async def _first(self, answer: Answer) -> bytes:
-        """The first events for the client: until they are here, another endpoint can still be asked."""
+    async def first(self, answer: Answer) -> bytes:
+        """The first events for the client: until they are here, another endpoint can still be asked.
+
+        Raises RequestError or Refusal."""
         if answer.media != "text/event-stream" or answer.encoded:
             raise UpstreamError("The upstream answered a stream request with something that is no event stream.")
         while True:
@@ -98,6 +95,8 @@ class StreamRelay:
             watch.touch()
 
     def _pass(self, block: bytes) -> bytes:
+        if not block.isascii():
+            _check_text(block)
         events = self._meter.feed(block)
         return self._translated(events) if self._translation is not None and events else events
 
@@ -118,7 +117,7 @@ class StreamRelay:
             raise Refusal.of_event(meter.error)
         if self._broken is not None:
             raise self._broken
-        if not meter.complete() or self._framer.rest.strip():
+        if not meter.complete() or (self._framer.rest.strip() and not meter.done):  # what follows the end is nobody's
             raise UpstreamError("The upstream ended its stream before the answer was complete.")
         return b"".join(self._translation.finish()) if self._translation else b""
 
@@ -138,6 +137,14 @@ class StreamRelay:
     def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
         kept = [h for h in downstream_headers(answer.headers) if h[0] not in _REPLACED]
         return kept + EVENT_STREAM
+
+
+def _check_text(block: bytes) -> None:
+    """SDKs decode strictly, and would raise what no client expects."""
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        raise UpstreamError("The upstream sent an event that is not UTF-8.") from None
 
 
 # What the upstream was asked by a translation.

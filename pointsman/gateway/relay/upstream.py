@@ -49,22 +49,24 @@ def _unreachable(error: OSError) -> ConnectionFailed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where an endpoint listens, and what a request to it says. One object per URL."""
+    """Where an endpoint listens, and what a request to it says. One object per endpoint."""
 
     host: str
     port: int
     tls: bool
     prefix: str  # before the path
     authority: str  # of the Host header
+    server_name: str  # for TLS
 
 
-@lru_cache(maxsize=4096)
-def _origin(base: str) -> Origin:
+@lru_cache(maxsize=16384)
+def _origin(base: str, authority: str) -> Origin:
     parts = urlsplit(base)
     assert parts.hostname is not None
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
-    return Origin(parts.hostname, port, tls, parts.path, parts.netloc)
+    authority = authority or parts.netloc
+    return Origin(parts.hostname, port, tls, parts.path, authority, urlsplit(f"//{authority}").hostname or "")
 
 
 class Answer:
@@ -148,11 +150,13 @@ class Upstream:
         headers: Mapping[str, str],
         body: bytes | AsyncIterable[bytes],
         connect_timeout: float,
+        authority: str = "",
     ) -> Answer:
-        """Send a request and wait for the answer's headers. `path` follows the endpoint's prefix.
+        """Send a request and wait for the answer's headers. `path` follows the endpoint's prefix; `authority` is
+        what the request says where it goes, if that is not the host of `base`.
 
         Raises ConnectionFailed, or UpstreamTimeout if connecting took too long."""
-        origin = _origin(base)
+        origin = _origin(base, authority)
         head, body = _head(method, origin, path, headers, body)
         connection = self._free(origin)
         if connection is not None and isinstance(body, bytes):
@@ -186,7 +190,7 @@ class Upstream:
     async def _connect(self, origin: Origin, timeout: float) -> Connection:
         try:
             async with asyncio.timeout(timeout):
-                return await Connection.open(origin.host, origin.port, origin.tls)
+                return await Connection.open(origin.host, origin.port, origin.server_name if origin.tls else None)
         except TimeoutError:
             raise UpstreamTimeout("The upstream did not accept the connection in time (timeouts.connect).") from None
         except OSError as error:

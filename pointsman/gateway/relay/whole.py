@@ -6,6 +6,7 @@ import orjson
 
 from pointsman.gateway.errors import UpstreamError
 from pointsman.gateway.observe.outcome import Phase
+from pointsman.gateway.relay.failure import Refusal
 from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import Outbound
 from pointsman.gateway.relay.upstream import Answer, downstream_headers
@@ -15,24 +16,41 @@ from pointsman.gateway.wire.reply import Headers, Reply
 HELD = 8 * 1024**2
 """Bytes of a JSON answer that are held before the commit point, so that a broken one can be tried again."""
 
+_ANSWERS = frozenset(("choices", "content", "output", "data"))
+"""What an answer has, whichever wire it is of."""
 
-async def relay_json(answer: Answer, outbound: Outbound, reply: Reply, watch: Watch, journal: Journal) -> None:
-    """Raises UpstreamError while nothing was sent to the client, and if a long answer breaks off."""
-    journal.waiting = Phase.BODY
-    if answer.media == "text/event-stream":
-        raise UpstreamError("The upstream answered a plain request with an event stream.")
-    if answer.encoded and outbound.translation is not None:
-        raise UpstreamError("The upstream compressed its answer although it was asked not to.")
-    body, complete = await answer.read_up_to(HELD)
-    if not complete:
-        if outbound.translation is not None:
-            raise UpstreamError(f"The upstream's answer is larger than the {HELD} bytes that can be translated.")
-        await _relay_rest(answer, body, reply, watch, journal)
-        return
-    if not answer.encoded:
-        body = _checked(body, outbound, journal)
-    journal.answered()
-    await watch.finish(reply.whole(answer.status, downstream_headers(answer.headers), body))
+
+class Whole:
+    """A JSON answer: it is read to its end before the client sees any of it, unless it is very long."""
+
+    __slots__ = ("_body", "_complete", "_outbound")
+
+    def __init__(self, outbound: Outbound) -> None:
+        self._outbound = outbound
+        self._body = b""
+        self._complete = False
+
+    async def read(self, answer: Answer, journal: Journal) -> None:
+        """Raises UpstreamError or Refusal."""
+        journal.waiting = Phase.BODY
+        translated = self._outbound.translation is not None
+        if answer.media == "text/event-stream":
+            raise UpstreamError("The upstream answered a plain request with an event stream.")
+        if answer.encoded and translated:
+            raise UpstreamError("The upstream compressed its answer although it was asked not to.")
+        self._body, self._complete = await answer.read_up_to(HELD)
+        if not self._complete:
+            if translated:
+                raise UpstreamError(f"The upstream's answer is larger than the {HELD} bytes that can be translated.")
+        elif not answer.encoded:
+            self._body = _checked(self._body, self._outbound, journal)
+
+    async def deliver(self, answer: Answer, reply: Reply, watch: Watch, journal: Journal) -> None:
+        """Raises UpstreamError if a long answer breaks off."""
+        if self._complete:
+            await watch.finish(reply.whole(answer.status, downstream_headers(answer.headers), self._body))
+        else:
+            await _relay_rest(answer, self._body, reply, watch, journal)
 
 
 def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
@@ -40,10 +58,13 @@ def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise UpstreamError("The upstream answered with something that is not JSON.") from None
-    if isinstance(parsed, dict):
-        if outbound.translation is not None:
-            body = orjson.dumps(outbound.translation.response(parsed))
-        journal.usage = outbound.dialect.usage(parsed)
+    if not isinstance(parsed, dict):
+        raise UpstreamError("The upstream answered with something that is no JSON object.")
+    if isinstance(parsed.get("error"), dict) and _ANSWERS.isdisjoint(parsed):
+        raise Refusal.of_event(parsed, outbound.translation)  # some servers send their errors with status 200
+    if outbound.translation is not None:
+        body = orjson.dumps(outbound.translation.response(parsed))
+    journal.usage = outbound.dialect.usage(parsed)
     return body
 
 
@@ -56,15 +77,17 @@ async def relay_bytes(answer: Answer, reply: Reply, watch: Watch, journal: Journ
 
 
 async def _relay_rest(answer: Answer, start: bytes, reply: Reply, watch: Watch, journal: Journal) -> None:
-    journal.answered()
     watch.hold()
     await reply.start(answer.status, downstream_headers(answer.headers) + _length(answer))
     journal.asked()
-    chunk = start or await _next(answer, watch)
-    while chunk:
-        watch.hold()
-        await reply.write(chunk)
-        chunk = await _next(answer, watch)
+    try:
+        chunk = start or await _next(answer, watch)
+        while chunk:
+            watch.hold()
+            await reply.write(chunk)
+            chunk = await _next(answer, watch)
+    finally:
+        journal.answered()
     await watch.finish(reply.end())
 
 

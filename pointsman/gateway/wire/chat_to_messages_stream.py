@@ -11,7 +11,7 @@ import orjson
 from pointsman.gateway.errors import RequestError, UpstreamError
 from pointsman.gateway.wire.anthropic_shapes import chat_usage, stream_error
 from pointsman.gateway.wire.checks import Object
-from pointsman.gateway.wire.sse import Event, encode_event
+from pointsman.gateway.wire.sse import MAX_EVENT, Event, encode_event
 from pointsman.gateway.wire.translate import StreamTranslation
 
 _FINISH_REASONS = {
@@ -35,6 +35,7 @@ class MessagesStreamToChat(StreamTranslation):
         self._argued = False  # whether the open tool call has arguments
         self._block: Object = {}  # the open one, as it started
         self._thought: list[str] = []
+        self._thought_size = 0
         self._thoughts = -1  # index of the last thinking block
         self._usage: Object = {}
         self._stop_reason: str | None = None
@@ -76,6 +77,7 @@ class MessagesStreamToChat(StreamTranslation):
                 return [self._chunk({"content": self._block["text"]})]
             case "thinking":
                 self._thought.clear()
+                self._thought_size = 0
                 return self._think(self._block.get("thinking"))
         return []
 
@@ -83,6 +85,9 @@ class MessagesStreamToChat(StreamTranslation):
         if not text:
             return []
         self._thought.append(text)
+        self._thought_size += len(text)
+        if self._thought_size > MAX_EVENT:
+            raise UpstreamError(f"The pool's answer has more than {MAX_EVENT} characters of thinking in one block.")
         return [self._chunk({"reasoning_content": text})]
 
     def _open_call(self) -> list[bytes]:

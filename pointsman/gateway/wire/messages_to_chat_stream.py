@@ -60,17 +60,19 @@ class _Block:
     arguments: list[str] = field(default_factory=list)  # all of a tool call's
     index: int = -1  # -1: not sent
     closed: bool = False
+    blank: bool = True
 
     def add(self, text: str) -> None:
         if self.closed and text.strip():
             raise UpstreamError("The pool added to a tool call whose arguments were complete.")
         self.waiting.append(text)
+        self.blank = self.blank and not text.strip()
         if self.kind == "tool_use":
             self.arguments.append(text)
 
     def can_start(self) -> bool:
         """Not without a name, and not for blank text, which Anthropic refuses in the next turn's history."""
-        return bool(self.start["name"]) if self.kind == "tool_use" else any(map(str.strip, self.waiting))
+        return bool(self.start["name"]) if self.kind == "tool_use" else not self.blank
 
     def whole(self) -> bool:
         """For a block that others follow: no longer text can be an object if this one is."""
@@ -102,14 +104,17 @@ class _Blocks:
         self._calls: dict[int, _Block] = {}
         self._last_call = -1
         self._next = 0
-        self._size = 0  # of what is kept of tool calls
+        self._size = 0  # of what is kept: tool calls, and text that has to wait
         self.called = False
 
     def add_text(self, kind: str, text: str) -> None:
         if not self._queue or self._queue[-1].kind != kind:
             fields = {"text": ""} if kind == "text" else {"thinking": "", "signature": ""}
             self._queue.append(_Block(kind, {"type": kind, **fields}))
-        self._queue[-1].add(text)
+        block = self._queue[-1]
+        block.add(text)
+        if block.index < 0:
+            self._keep(len(text))
 
     def add_call(self, delta: Mapping[str, Any]) -> None:
         index = self._index(delta)
@@ -121,9 +126,12 @@ class _Blocks:
             call.start["name"] = function["name"]
         if function.get("arguments"):
             call.add(function["arguments"])
-            self._size += len(function["arguments"])
+            self._keep(len(function["arguments"]))
+
+    def _keep(self, size: int) -> None:
+        self._size += size
         if self._size > MAX_EVENT:
-            raise UpstreamError(f"The pool's tool calls have more than {MAX_EVENT} characters of arguments.")
+            raise UpstreamError(f"The pool sent more than {MAX_EVENT} characters of tool calls or blank text.")
 
     def _index(self, delta: Mapping[str, Any]) -> int:
         """Some servers leave it out: then a new id is a new call."""

@@ -9,10 +9,14 @@ from typing import Any
 
 import orjson
 
-from pointsman.gateway.errors import RequestError
+from pointsman.gateway.errors import RequestError, UpstreamError
 from pointsman.gateway.wire.checks import Object
 from pointsman.gateway.wire.responses_items import CallItem, Item, ItemEvent, TextItem
 from pointsman.gateway.wire.responses_request import asks_for_logprobs
+from pointsman.gateway.wire.sse import MAX_EVENT
+
+_PIECE = 100
+"""Characters that the frame of an item or of a token's probability counts for."""
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
@@ -27,6 +31,7 @@ class Answer:
         self._begun = False
         self._key = ""
         self._sequence = 0
+        self._kept = 0  # characters: the last event tells everything again
         self._items: list[Item] = []
         self._text: TextItem | None = None  # the open one
         self._calls: dict[str, CallItem] = {}  # by the upstream's index
@@ -97,6 +102,7 @@ class Answer:
     def _say(self, kind: str, text: object, logprobs: Sequence[Object] = ()) -> Iterator[ItemEvent]:
         # A token may end inside a character: then its text comes later, its probability now.
         if isinstance(text, str) and (text or logprobs):
+            self._keep(len(text) + _PIECE * sum(1 + len(token["top_logprobs"]) for token in logprobs))
             item = yield from self._text_item("reasoning" if kind == "reasoning_text" else "message")
             yield from item.grow(kind, text, logprobs)
 
@@ -124,9 +130,16 @@ class Answer:
             self._calls[index] = call
             yield from self._open(call)
         if piece := _arguments(function.get("arguments")):
+            self._keep(len(piece))
             yield from call.grow(piece)
 
+    def _keep(self, size: int) -> None:
+        self._kept += size
+        if self._kept > MAX_EVENT:
+            raise UpstreamError(f"The upstream's answer has more than the {MAX_EVENT} characters of one event.")
+
     def _open(self, item: Item) -> Iterator[ItemEvent]:
+        self._keep(_PIECE)
         self._items.append(item)
         yield from item.open()
 

@@ -105,6 +105,13 @@ def test_pools_count_as_idle_and_healthy(policy: Path) -> None:
     assert explained(policy, "nothing of note")["decision"] == "short"
 
 
+def test_a_pool_that_would_look_its_endpoints_up_counts_as_healthy_too(policy: Path) -> None:
+    text = policy.read_text()
+    assert "endpoints: [http://127.0.0.1:9]" in text
+    policy.write_text(text.replace("endpoints: [http://127.0.0.1:9]", "discover: {dns: 'http://nowhere.invalid'}"))
+    assert explained(policy, "nothing of note")["decision"] == "short"
+
+
 @pytest.mark.parametrize("header", ["x-workload=batch", "X-Workload = batch", "authorization=Bearer k-123"])
 def test_headers(policy: Path, header: str) -> None:
     assert explained(policy, "nothing of note", "--header", header)["decision"] == "night"

@@ -104,6 +104,44 @@ async def test_sigterm_lets_a_stream_finish_and_takes_no_new_connections(path):
     assert "cut" not in process.events
 
 
+async def test_sigterm_lets_those_who_wait_for_a_place_have_theirs(path):
+    release, came = asyncio.Event(), asyncio.Event()
+
+    async def script(x):
+        came.set()
+        await release.wait()
+        await answer_hello(x)
+
+    async with scripted(script) as up:
+        write(path, config({"small": pool(up.url, limits={"inflight": 1})}))
+        async with started("serve", path, "--port", 0) as process:
+            url = (await process.event("listening"))["url"]
+            asking = [asyncio.create_task(ask(url)) for _ in range(3)]
+            await came.wait()
+            async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+                waiting = 0
+                while waiting < 2:
+                    async with http.get(f"{url}/admin/pools/small") as answer:
+                        waiting = (await answer.json())["queue"]
+            process.send(signal.SIGTERM)
+            assert (await process.event("draining"))["requests"] == 3
+            release.set()
+            assert [await task for task in asking] == ["hello"] * 3
+            assert await process.end() == (0, "")
+    assert "cut" not in process.events
+
+
+async def test_endpoints_found_by_the_systems_resolver(path):
+    async with scripted(answer_hello) as up:
+        discover = {"dns": up.url.replace("127.0.0.1", "localhost"), "interval": "50ms"}
+        write(path, config({"small": {"model": "m", "discover": discover}}))
+        async with started("serve", path, "--port", 0) as process:
+            found = await process.event("discovered")
+            url = (await process.event("listening"))["url"]
+            assert await ask(url) == "hello"
+    assert found["came"] == [up.url.removeprefix("http://")]
+
+
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_it_at_once(path, second):
     upstream = Stream()
@@ -289,3 +327,14 @@ def test_what_is_no_yaml_is_a_line_with_a_place(path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{path}:3:1: error: ")
     assert "Traceback" not in done.stderr
+
+
+async def test_the_control_plane_has_its_port_from_the_file(path):
+    write(path, canned("hello", server={"port": 0, "control_port": 0}))
+    async with started("serve", path) as process:
+        listening = await process.event("listening")
+        async with aiohttp.ClientSession() as http, http.get(f"{listening['control']}/readyz") as answer:
+            assert answer.status == 200
+        assert await ask(listening["url"]) == "hello"
+        process.send(signal.SIGTERM)
+        assert (await process.end())[0] == 0

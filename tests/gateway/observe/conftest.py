@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.gateway.observe.outcome import Attempt, Chosen, Outcome, Result, Stage, Timings, Usage
+from pointsman.gateway.observe.outcome import Attempt, Cause, Chosen, Outcome, Result, Stage, Timings, Usage
 from pointsman.signals.base import FALSE, TRUE, UNKNOWN, SignalValue
 from pointsman.signals.facts import Facts, Message, Route
 
@@ -34,7 +34,6 @@ def make_outcome() -> MakeOutcome:
             "timings": Timings(1.5, 0.0002, 1.4998, 0.3, {Stage.DECIDE: 0.00004}),
             "time": 1_700_000_000.25,
             "facts": FACTS,
-            "prompt_tokens": 9,
             "tenant": "team-a",
             "stream": True,
             "decision": "hard-math",
@@ -54,8 +53,8 @@ def make_outcome() -> MakeOutcome:
             "signal_seconds": {"urgent": 0.00001, "domain": 0.002},
             "attempts": (
                 Attempt("small", "a", Result.CONNECT, 0.01),
-                Attempt("small", "b", Result.TIMEOUT, 0.2),
-                Attempt("large", "a", Result.OK, 1.2),
+                Attempt("small", "b", Result.TIMEOUT, 0.2, Cause.RETRY),
+                Attempt("large", "a", Result.OK, 1.2, Cause.FAILOVER),
             ),
         }
         return Outcome(**(usual | changes))

@@ -45,7 +45,7 @@ def test_an_entry(make_outcome: MakeOutcome) -> None:
             "tools": 1,
             "choices": 1,
             "max_tokens": 64,
-            "prompt_tokens": 9,
+            "prompt_tokens": 11,
         },
         "signals": {
             "urgent": {"value": True, "score": 1.0, "ms": 0.01},
@@ -57,9 +57,9 @@ def test_an_entry(make_outcome: MakeOutcome) -> None:
         "candidates": ["small", "large"],
         "choice": {"pool": "large", "model": "Qwen-72B", "endpoint": "a", "by": "static", "propensity": 1.0},
         "attempts": [
-            {"pool": "small", "endpoint": "a", "result": "connect", "ms": 10.0},
-            {"pool": "small", "endpoint": "b", "result": "timeout", "ms": 200.0},
-            {"pool": "large", "endpoint": "a", "result": "ok", "ms": 1200.0},
+            {"pool": "small", "endpoint": "a", "result": "connect", "ms": 10.0, "cause": "first"},
+            {"pool": "small", "endpoint": "b", "result": "timeout", "ms": 200.0, "cause": "retry"},
+            {"pool": "large", "endpoint": "a", "result": "ok", "ms": 1200.0, "cause": "failover"},
         ],
         "cache": "bypass",
         "timings": {

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from pointsman.gateway.observe.gauges import PoolGauges
+from pointsman.gateway.pools.endpoint import State
+from pointsman.gateway.pools.health import Reason
 from pointsman.signals.facts import PoolLoad
 
 
@@ -15,6 +17,8 @@ class Endpoint:
     name: str
     inflight: int = 0
     up: bool = True
+    state: State = State.UP
+    ejections: Mapping[Reason, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -35,8 +39,9 @@ def exposed(gauges: PoolGauges) -> set[str]:
 
 def test_pools_are_read_when_asked_and_unknown_is_not_zero() -> None:
     endpoint = Endpoint("127.0.0.1:8001", 3)
+    other = Endpoint("127.0.0.1:8002", up=False, state=State.EJECTED, ejections={Reason.FAILURES: 2, Reason.SLOW: 0})
     pools = [
-        Pool("small", PoolLoad(0.5, 2, 3, 0.25), [endpoint, Endpoint("127.0.0.1:8002", up=False)]),
+        Pool("small", PoolLoad(0.5, 2, 3, 0.25), [endpoint, other]),
         Pool("large", PoolLoad(healthy=False)),
     ]
     gauges = PoolGauges()
@@ -51,6 +56,10 @@ def test_pools_are_read_when_asked_and_unknown_is_not_zero() -> None:
         'pointsman_pool_kv{pool="small"} 0.25',
         'pointsman_endpoint_up{endpoint="127.0.0.1:8001",pool="small"} 1.0',
         'pointsman_endpoint_up{endpoint="127.0.0.1:8002",pool="small"} 0.0',
+        'pointsman_endpoint_state{endpoint="127.0.0.1:8001",pool="small",state="up"} 1.0',
+        'pointsman_endpoint_state{endpoint="127.0.0.1:8002",pool="small",state="ejected"} 1.0',
+        'pointsman_ejections_total{endpoint="127.0.0.1:8002",pool="small",reason="failures"} 2.0',
+        'pointsman_ejections_total{endpoint="127.0.0.1:8002",pool="small",reason="slow"} 0.0',
         'pointsman_endpoint_inflight{endpoint="127.0.0.1:8001",pool="small"} 3.0',
         'pointsman_endpoint_inflight{endpoint="127.0.0.1:8002",pool="small"} 0.0',
         "pointsman_leases 3.0",

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from pointsman.gateway.pools.health import LONGEST, PRESUMED_UP, Check, Health, Result, checked, ejectable, ended, sent
+from pointsman.gateway.pools.health import (
+    LONGEST,
+    PRESUMED_UP,
+    Check,
+    Health,
+    Reason,
+    Result,
+    checked,
+    ejectable,
+    ended,
+    sent,
+    slowed,
+)
+from pointsman.gateway.pools.outlier import Results
 from pointsman.gateway.schema import Eject
 
-EJECT = Eject.model_validate({"failures": 3, "for": "10s", "max": "50%"})
+EJECT = Eject.model_validate({"failures": 3, "for": "10s", "max": "50%", "error_rate": "50%", "requests": 20})
 
 
 class Playbook:
-    """`at TIME EVENT`: ok, fail, cancel (requests), probe (a request is sent), probe-ok …, pass, refuse, silent."""
+    """`at TIME`, and events: ok, fail, busy, cancel (requests), send (another), probe-ok … (that one's end), slow,
+    pass, refuse, silent (checks)."""
 
     def __init__(self, *, ejectable: bool = True) -> None:
         self.health: Health = PRESUMED_UP
         self.now = 0.0
         self.ejectable = ejectable
+        self.recent = Results()
 
     def play(self, *events: str) -> str:
         for event in events:
@@ -24,7 +39,7 @@ class Playbook:
         return self.health.phase(self.now).value
 
     def _step(self, event: str) -> None:
-        results = {"ok": Result.OK, "fail": Result.FAILED, "cancel": Result.CANCELLED}
+        results = {"ok": Result.OK, "fail": Result.FAILED, "busy": Result.BUSY, "cancel": Result.CANCELLED}
         checks = {"pass": Check.PASSED, "refuse": Check.REFUSED, "silent": Check.SILENT}
         result = event.removeprefix("probe-")
         if event.startswith("at "):
@@ -32,10 +47,20 @@ class Playbook:
         elif event == "send":
             self.health, _ = sent(self.health)
         elif event in checks:
-            self.health = checked(self.health, checks[event])
-        else:
+            self.health = checked(self.health, checks[event], f"the check says {event}")
+        elif result == "slow":
             probe = event.startswith("probe-")
-            self.health = ended(self.health, results[result], self.now, EJECT, probe=probe, ejectable=self.ejectable)
+            self.health = slowed(self.health, 6.0, 0.5, self.now, EJECT, probe=probe)
+        else:
+            self.health = ended(
+                self.health,
+                results[result],
+                self.now,
+                EJECT,
+                probe=event.startswith("probe-"),
+                ejectable=self.ejectable,
+                recent=self.recent,
+            )
 
     @property
     def takes(self) -> bool:
@@ -76,6 +101,13 @@ class TestPassive:
     def test_clients_that_leave_count_neither_way(self) -> None:
         assert Playbook().play("cancel", "cancel", "cancel", "cancel") == "up"
         assert Playbook().play("fail", "fail", "cancel", "fail") == "ejected"
+
+    def test_to_be_busy_counts_neither_way(self) -> None:
+        assert Playbook().play(*["busy"] * 20) == "up"
+        assert Playbook().play("fail", "fail", "busy", "fail") == "ejected"
+        book = Playbook()
+        assert book.play("fail", "fail", "fail", "at 10", "send", "probe-busy") == "half_open"
+        assert book.takes
 
     def test_the_pool_can_keep_it(self) -> None:
         assert Playbook(ejectable=False).play(*["fail"] * 20) == "up"
@@ -142,6 +174,131 @@ class TestPassive:
         assert late.health.span == 10
 
 
+class TestErrorRate:
+    @pytest.mark.parametrize(
+        ("recent", "phase"),
+        [
+            (Results(20, 10), "ejected"),
+            (Results(20, 9), "up"),
+            (Results(19, 19), "up"),  # too few to tell
+            (Results(1000, 500), "ejected"),
+        ],
+    )
+    def test_many_failures_among_many_requests_eject(self, recent: Results, phase: str) -> None:
+        book = Playbook()
+        book.recent = recent
+        assert book.play("ok", "fail") == phase
+
+    def test_a_good_request_never_ejects(self) -> None:
+        book = Playbook()
+        book.recent = Results(1000, 999)
+        assert book.play("ok", "cancel", "busy") == "up"
+
+    def test_the_pool_can_keep_it(self) -> None:
+        book = Playbook(ejectable=False)
+        book.recent = Results(1000, 999)
+        assert book.play("fail") == "up"
+
+    def test_can_be_switched_off(self) -> None:
+        off = Eject.model_validate({"error_rate": "0%"})
+        health = ended(PRESUMED_UP, Result.FAILED, 0.0, off, probe=False, ejectable=True, recent=Results(1000, 999))
+        assert health.phase(0.0) == "up"
+
+
+class TestSlow:
+    def test_is_out_for_a_time_like_any_other(self) -> None:
+        book = Playbook()
+        assert book.play("slow") == "ejected"
+        assert book.play("at 10") == "half_open"
+        assert book.play("send", "probe-ok") == "up"
+
+    def test_a_slow_probe_ejects_again_for_longer(self) -> None:
+        book = Playbook()
+        assert book.play("slow", "at 10", "send", "probe-slow", "at 29") == "ejected"
+        assert book.health.reason is Reason.SLOW
+        assert book.play("at 30") == "half_open"
+        assert book.takes
+
+    def test_slowness_before_the_time_prolongs_nothing(self) -> None:
+        assert Playbook().play("slow", "at 9", "send", "probe-slow", "at 10") == "half_open"
+
+
+class TestWhy:
+    @pytest.mark.parametrize(
+        ("events", "why"),
+        [
+            (["ok"], ""),
+            (["fail", "fail", "fail"], "3 failures in a row"),
+            (["fail", "fail", "fail", "at 10"], "3 failures in a row"),
+            (["fail", "fail", "fail", "at 10", "send", "probe-fail"], "the request that tested it failed"),
+            (["fail", "fail", "fail", "at 10", "send", "probe-ok"], ""),
+            (["slow"], "first token after 6 s, where 0.5 s are usual"),
+            (["refuse"], "the check says refuse"),
+            (["slow", "silent", "silent"], "the check says silent"),
+            (["slow", "refuse", "pass"], ""),
+        ],
+    )
+    def test_is_told(self, events: list[str], why: str) -> None:
+        book = Playbook()
+        book.play(*events)
+        assert book.health.why == why
+
+    def test_an_error_rate_has_numbers(self) -> None:
+        book = Playbook()
+        book.recent = Results(25, 15)
+        book.play("fail")
+        assert (book.health.reason, book.health.why) == (Reason.ERROR_RATE, "error rate 60% of 25 requests")
+
+
+class TestDoubt:
+    """Checks that get no answer, while requests do."""
+
+    def test_a_good_request_to_a_silent_endpoint_shows_that_it_is_up(self) -> None:
+        book = Playbook()
+        assert book.play("silent", "silent", "send", "probe-ok") == "up"
+
+    def test_only_one_that_was_sent_since(self) -> None:
+        assert Playbook().play("send", "silent", "silent", "ok") == "down"
+        book = Playbook()
+        assert book.play("fail", "fail", "fail", "at 10", "send", "silent", "silent", "probe-ok") == "down"
+
+    def test_then_silence_means_nothing_until_a_check_passes(self) -> None:
+        book = Playbook()
+        assert book.play("silent", "silent", "send", "probe-ok", *["silent"] * 9) == "up"
+        assert book.play("pass", "silent", "silent") == "down"
+
+    def test_nor_after_failures(self) -> None:
+        book = Playbook(ejectable=False)
+        book.play("silent", "silent", "send", "probe-ok")
+        assert book.play("fail", "fail", "silent", "silent") == "up"
+        assert book.play("fail", "silent", "silent") == "down"
+
+    def test_a_refusal_is_believed(self) -> None:
+        assert Playbook().play("silent", "silent", "send", "probe-ok", "refuse") == "down"
+        assert Playbook().play("silent", "silent", "send", "refuse", "probe-ok") == "down"
+
+    @pytest.mark.parametrize(
+        ("events", "worth"),
+        [
+            ([], False),
+            (["silent", "silent"], True),
+            (["refuse"], False),
+            (["refuse", "silent", "silent"], False),
+            (["silent", "silent", "refuse"], False),
+            (["silent", "silent", "send"], False),  # one at a time
+            (["silent", "silent", "send", "probe-cancel"], True),
+            (["silent", "silent", "send", "probe-fail", "at 9"], False),
+            (["silent", "silent", "send", "probe-fail", "at 10"], True),
+            (["silent", "silent", "send", "probe-fail", "at 10", "send", "probe-fail", "at 29"], False),
+        ],
+    )
+    def test_when_a_request_is_worth_a_try(self, events: list[str], worth: bool) -> None:
+        book = Playbook()
+        book.play(*events)
+        assert book.health.may_be_well(book.now) is worth
+        assert not worth or not book.takes
+
+
 class TestTogether:
     def test_a_check_that_passed_all_along_is_no_news_to_an_ejection(self) -> None:
         assert Playbook().play("pass", "fail", "fail", "fail", "pass") == "ejected"
@@ -155,7 +312,7 @@ class TestTogether:
 
 
 OUT = Health(until=10.0)
-DOWN = Health(down=True)
+DOWN = Health(down=Check.REFUSED)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,22 @@ async def test_success_is_said_explicitly(make_pool: MakePool) -> None:
     assert lease.endpoint.health.failures == 1
 
 
+async def test_it_is_unanswered_until_its_first_byte_or_its_end(make_pool: MakePool) -> None:
+    pool = make_pool("a")
+    first, second, third = [await pool.lease() for _ in range(3)]
+    endpoint = first.endpoint
+    first.first_byte()
+    first.first_byte()
+    assert endpoint.unanswered == 2
+    second.release(Result.FAILED)
+    first.release(Result.OK)
+    assert endpoint.unanswered == 1
+    third.first_token()
+    assert endpoint.unanswered == 0
+    third.release(Result.OK)
+    assert (endpoint.unanswered, endpoint.inflight) == (0, 0)
+
+
 async def test_only_the_first_byte_is_the_first(make_pool: MakePool, clock: Any) -> None:
     pool = make_pool("a")
     lease = await pool.lease()

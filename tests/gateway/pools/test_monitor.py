@@ -109,8 +109,8 @@ class WatchedPool(Pool):
         self._check_came = asyncio.Event()
         super().__init__(name, config)
 
-    def checked(self, endpoint: Endpoint, check: Check) -> None:
-        super().checked(endpoint, check)
+    def checked(self, endpoint: Endpoint, check: Check, complaint: str = "") -> None:
+        super().checked(endpoint, check, complaint)
         self._check_came.set()
 
     async def becomes(self, *, live: bool) -> None:

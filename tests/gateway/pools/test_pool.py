@@ -14,6 +14,7 @@ from pointsman.gateway.pools.health import Check, Result
 from pointsman.gateway.pools.lease import Lease, live_leases
 from pointsman.gateway.pools.load import Reading
 from pointsman.gateway.pools.pool import Pool, reconcile
+from pointsman.gateway.pools.roster import Member
 from pointsman.gateway.schema import PoolConfig
 from pointsman.signals.facts import PoolLoad
 
@@ -270,6 +271,75 @@ class TestReload:
         lease.release(Result.OK)  # a removed pool's lease ends like any other
         assert live_leases() == before - 1
         assert old["large"].inflight == 0
+
+
+class TestMembers:
+    def test_one_that_comes_back_while_it_has_requests_is_the_same(self, make_pool: MakePool) -> None:
+        pool = make_pool("a", "b")
+        endpoint, lease = pool.endpoints[0], take_at(pool, "a")
+        pool.checked(endpoint, Check.REFUSED)
+        for listed in ((), (Member(endpoint.url),)):
+            pool.roster.list_file(listed)
+            pool.regroup()
+        assert pool.endpoints == (endpoint,)
+        assert (endpoint.inflight, pool.live) == (1, False)
+        lease.release(Result.OK)
+        assert endpoint.inflight == 0
+
+    def test_one_that_comes_back_idle_is_presumed_well(self, make_pool: MakePool) -> None:
+        pool = make_pool("a")
+        pool.checked(pool.endpoints[0], Check.REFUSED)
+        pool.roster.remove("http://a:8000")
+        pool.regroup()
+        pool.roster.add("http://a:8000", 1.0)
+        pool.regroup()
+        assert pool.live
+
+    def test_a_drained_one_is_not_even_used_in_need(self, make_pool: MakePool) -> None:
+        pool = make_pool("a", "b", health=EJECT)
+        fail(pool, "a", 2)
+        drain(pool, "b")
+        assert picks(pool) == {"a"}
+        drain(pool, "a")
+        assert not pool.live
+
+    def test_a_drained_one_does_not_make_another_dispensable(self, make_pool: MakePool) -> None:
+        pool = make_pool("a", "b", health=EJECT)
+        drain(pool, "b")
+        fail(pool, "a", 9)
+        assert pool.endpoints[0].up
+
+    def test_changes_while_everything_runs_keep_the_books(self, make_pool: MakePool) -> None:
+        pool = make_pool("a", "b", "c", balance="session")
+        leases = [pool.try_lease(session=str(n)) for n in range(9)]
+        drain(pool, "a")
+        pool.roster.remove("http://b:8000")
+        pool.regroup()
+        assert picks(pool) == {"c"}
+        assert pool.inflight == 9
+        for lease in leases:
+            assert lease is not None
+            lease.release(Result.OK)
+            assert lease.endpoint.inflight >= 0
+        assert pool.inflight == sum(e.inflight for e in pool.endpoints) == 0
+
+    def test_nothing_new_is_nothing_done(self, make_pool: MakePool) -> None:
+        pool = make_pool("a")
+        pool.roster.list_found([Member("http://a:8000")])
+        assert not pool.regroup()
+        pool.roster.list_found([Member("http://b:8000")])
+        assert pool.regroup()
+
+
+def take_at(pool: Pool, name: str) -> Lease:
+    lease = pool.try_lease(exclude=[e for e in pool.endpoints if not e.name.startswith(name)])
+    assert lease is not None
+    return lease
+
+
+def drain(pool: Pool, name: str) -> None:
+    pool.roster.drain(f"http://{name}:8000")
+    assert pool.regroup()
 
 
 def test_the_key_goes_into_the_headers_and_not_into_the_repr(

@@ -83,3 +83,29 @@ def test_the_log_names_the_upstream():
     journal = Journal("r", Route.CHAT)
     record_failure(journal, UpstreamTimeout("x"))
     assert (journal.error_source, journal.error_code) == (ErrorSource.UPSTREAM, "upstream_timeout")
+
+
+NOW = 1445412470.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ([], None),
+        ([(b"retry-after", b"7")], 7),
+        ([(b"retry-after", b" 0.5 ")], 0.5),
+        ([(b"retry-after", b"Wed, 21 Oct 2015 07:28:00 GMT")], 10),
+        ([(b"retry-after", b"Wed, 21 Oct 2015 07:27:00 GMT")], 0),  # it is over
+        ([(b"retry-after-ms", b"250"), (b"retry-after", b"1")], 0.25),
+        ([(b"retry-after-ms", b"soon"), (b"retry-after", b"1")], 1),
+        *[([(b"retry-after", bad)], None) for bad in (b"soon", b"-5", b"1e5", b"9" * 400, b"", b"\xff", b"nan")],
+        ([(b"retry-after", b"Wed, 21 Oct 99999 07:28:00 +9999")], None),
+    ],
+)
+def test_when_the_upstream_wants_to_be_asked_again(fields, seconds):
+    assert refusal(429, headers=fields).retry_after(NOW) == seconds
+
+
+@pytest.mark.parametrize(("status", "busy"), [(429, True), (503, True), (529, True), (500, False), (408, False)])
+def test_whether_the_endpoint_has_enough_to_do(status, busy):
+    assert refusal(status).is_busy is busy

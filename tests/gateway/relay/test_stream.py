@@ -61,8 +61,8 @@ async def relay(answer, sent, body=ASKED, route=Route.CHAT, translation=None):
     outbound = Outbound("POST", "", {}, b"", spoken, translation)
     with Watch(never) as watch:
         watch.total(60)
-        stream = StreamRelay(inbound, outbound, DIALECTS[route], sent.reply, watch, journal)
-        return journal, await stream.run(answer, Timeouts())
+        stream = StreamRelay(inbound, outbound, sent.reply, watch, journal)
+        return journal, await stream.deliver(answer, await stream.first(answer), Timeouts())
 
 
 def parse_error(raw: bytes):

@@ -14,7 +14,7 @@ from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import Outbound
 from pointsman.gateway.relay.upstream import ConnectionFailed
 from pointsman.gateway.relay.watch import ClientStalled, Limit, LimitReached, Watch
-from pointsman.gateway.relay.whole import relay_bytes, relay_json
+from pointsman.gateway.relay.whole import Whole, relay_bytes
 from pointsman.gateway.wire.dialect import DIALECTS
 from pointsman.gateway.wire.messages_to_chat import MessagesToChat
 from pointsman.signals.facts import Route
@@ -38,7 +38,9 @@ async def relayed(answer, sent, route=Route.CHAT, translation=None):
     journal = Journal("r", route)
     outbound = Outbound("POST", "", {}, b"", DIALECTS[Route.CHAT if translation else route], translation)
     with Watch(never) as watch:
-        await relay_json(answer, outbound, sent.reply, watch, journal)
+        whole = Whole(outbound)
+        await whole.read(answer, journal)
+        await whole.deliver(answer, sent.reply, watch, journal)
     return journal
 
 
