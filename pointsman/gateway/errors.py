@@ -44,8 +44,13 @@ class RequestError(PointsmanError):
         super().__init__(message)
         self.message, self.param, self.retry_after = message, param, retry_after
 
+    @property
+    def told(self) -> str:
+        """What a client reads: what is wrong, and what to do."""
+        return self.message
+
     def object(self) -> dict[str, Any]:
-        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"message": self.told, "type": self.type, "param": self.param, "code": self.code}
 
     def body(self) -> bytes:
         return orjson.dumps({"error": self.object()})
@@ -165,9 +170,17 @@ class UpstreamError(RequestError):
 
     status, type, code, retry = 502, "server_error", "upstream_error", False
 
+    @property
+    def told(self) -> str:
+        return f"{self.message} Try again later; the gateway's log names the endpoint under the request's id."
+
 
 class UpstreamAuth(UpstreamError):
     code = "upstream_auth"
+
+    @property
+    def told(self) -> str:
+        return self.message
 
 
 class UpstreamTimeout(UpstreamError):

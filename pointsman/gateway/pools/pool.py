@@ -310,10 +310,17 @@ class Pool:
         self._now()
         candidates = self._free
         if exclude:
-            candidates = [e for e in candidates if e not in exclude] or [e for e in self._live if e not in exclude]
+            candidates = self._others(exclude)
         if not candidates:
             raise self._unavailable()
         return candidates
+
+    def _others(self, exclude: Collection[Endpoint]) -> Sequence[Endpoint]:
+        """For another try: before it fails for want of endpoints, one that was ejected may help."""
+        for offered in (self._free, self._live, [e for e in self.endpoints if not e.health.down and not e.draining]):
+            if others := [e for e in offered if e not in exclude]:
+                return others
+        return ()
 
     def _begin(self, candidates: Sequence[Endpoint], claim: Claim, session: str | None) -> Lease:
         """Turn a place in the pool into a lease."""

@@ -42,7 +42,7 @@ def error_body(status: int, message: str, code: str | None = None) -> dict[str, 
 
 
 def request_error_body(error: RequestError) -> dict[str, Any]:
-    return error_body(error.status, error.message, error.code)
+    return error_body(error.status, error.told, error.code)
 
 
 def encode(event: Mapping[str, Any]) -> bytes:

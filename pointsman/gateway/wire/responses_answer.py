@@ -59,9 +59,9 @@ class Answer:
         """The event that the API has for this, then what alone makes the SDK raise: a top-level `error`."""
         if self._begun:
             code = "rate_limit_exceeded" if error.status == 429 else "server_error"
-            self._head["error"] = {"code": code, "message": error.message}
+            self._head["error"] = {"code": code, "message": error.told}
             yield self._number(("response.failed", {"response": self.response("failed")}))
-        told = {"code": error.code, "message": error.message, "param": error.param}
+        told = {"code": error.code, "message": error.told, "param": error.param}
         yield self._number(("error", {**told, "error": error.object()}))
 
     def response(self, status: str) -> Object:

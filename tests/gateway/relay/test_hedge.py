@@ -21,8 +21,8 @@ ONCE = {"attempts": 1}
 class Scene:
     def __init__(self, served, *ups):
         self.served, self.ups = served, ups
-        self.outcomes = []
-        served.gateway.observe(self.outcomes.append)
+        self._outcomes = asyncio.Queue()
+        served.gateway.observe(self._outcomes.put_nowait)
 
     async def text(self, stream=True):
         async with openai_sdk(self.served.v1) as sdk:
@@ -32,9 +32,8 @@ class Scene:
             return "".join([event.choices[0].delta.content or "" async for event in answer if event.choices])
 
     async def results(self):
-        while not self.outcomes:
-            await asyncio.sleep(0)
-        return sorted((attempt.cause, attempt.result) for attempt in self.outcomes[-1].attempts)
+        outcome = await self._outcomes.get()
+        return sorted((attempt.cause, attempt.result) for attempt in outcome.attempts)
 
 
 @asynccontextmanager
@@ -66,10 +65,12 @@ class Held:
 
     def __init__(self, word="slow"):
         self.word = word
+        self.asked = asyncio.Semaphore(0)
         self.go = asyncio.Event()
         self.hung_up = asyncio.Event()
 
     async def __call__(self, x):
+        self.asked.release()
         gone = asyncio.create_task(x.gone())
         go = asyncio.create_task(self.go.wait())
         await asyncio.wait({gone, go}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,8 +105,7 @@ async def test_the_first_endpoint_may_still_win():
     slow, other = Held("first"), Held("second")
     async with scene(slow, other) as it:
         asking = asyncio.create_task(it.text())
-        while not it.ups[1].requests:
-            await asyncio.sleep(0)
+        await other.asked.acquire()
         slow.go.set()
         assert await asking == "first"
         await other.hung_up.wait()
@@ -160,8 +160,7 @@ async def test_a_client_that_leaves_ends_both():
     one, two = Held(), Held()
     async with scene(one, two) as it:
         asking = asyncio.create_task(it.text())
-        while not it.ups[1].requests:
-            await asyncio.sleep(0)
+        await two.asked.acquire()
         asking.cancel()
         await asyncio.gather(one.hung_up.wait(), two.hung_up.wait())
         assert [result for _, result in await it.results()] == [Result.CANCELLED] * 2
@@ -193,8 +192,7 @@ async def test_nothing_is_hedged_before_enough_is_known():
     slow = Held("first")
     async with scene(slow, telling("quick"), hedge={"after": "p95"}) as it:
         asking = asyncio.create_task(it.text())
-        while not it.ups[0].requests:
-            await asyncio.sleep(0)
+        await slow.asked.acquire()
         slow.go.set()
         assert await asking == "first"
         assert not it.ups[1].requests
@@ -209,13 +207,14 @@ async def test_the_pools_own_quantile_is_waited_for():
 
 
 async def test_the_budget_bounds_the_hedges_that_run():
-    held = [Held(), Held()]
-    async with scene(*held, hedge={"after": "1ms", "budget": "0%"}) as it:
+    held = Held()
+    async with scene(held, held, hedge={"after": "1ms", "budget": "0%"}) as it:
         asking = [asyncio.create_task(it.text()) for _ in range(4)]
-        while sum(len(up.requests) for up in it.ups) < 5:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.1)
-        assert sum(len(up.requests) for up in it.ups) == 5  # one hedge always may run
-        for one in held:
-            one.go.set()
+        for _ in range(5):
+            await held.asked.acquire()
+        (small,) = it.served.gateway.runtime.pools.values()
+        assert small.inflight == 5  # one hedge always may run
+        with small.hedging(0.0) as allowed:
+            assert not allowed
+        held.go.set()
         assert await asyncio.gather(*asking) == ["slow"] * 4

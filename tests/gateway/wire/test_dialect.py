@@ -236,7 +236,8 @@ def test_a_response_that_fails_without_a_word_has_failed():
 
 def test_each_wire_has_its_own_error_event():
     error = UpstreamError("gone\nwrong")
-    told = {"message": "gone\nwrong", "type": "server_error", "param": None, "code": "upstream_error"}
+    assert "try again" in error.told.lower()
+    told = {"message": error.told, "type": "server_error", "param": None, "code": "upstream_error"}
     lines = {route: DIALECTS[route].error_event(error).split(b"\n") for route in DIALECTS}
     assert all(line[-2:] == [b"", b""] for line in lines.values())
     assert json.loads(lines[Route.CHAT][0].removeprefix(b"data: ")) == {"error": told}

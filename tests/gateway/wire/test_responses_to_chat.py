@@ -398,11 +398,12 @@ def test_a_failure_is_told_in_both_ways():
     response, error = events[-2], events[-1]
     assert response["type"] == "response.failed"
     assert response["response"]["status"] == "failed"
-    assert response["response"]["error"] == {"code": "server_error", "message": "Too slow."}
+    told = UpstreamTimeout("Too slow.").told
+    assert response["response"]["error"] == {"code": "server_error", "message": told}
     assert response["response"]["output"][0]["content"][0]["text"] == "Hel"
     assert error["type"] == "error"
-    assert error["error"] == {"message": "Too slow.", "type": "server_error", "param": None, "code": "upstream_timeout"}
-    assert (error["message"], error["code"]) == ("Too slow.", "upstream_timeout")
+    assert error["error"] == {"message": told, "type": "server_error", "param": None, "code": "upstream_timeout"}
+    assert (error["message"], error["code"]) == (told, "upstream_timeout")
 
 
 def test_a_failure_before_the_first_chunk_is_an_error_event_alone():
