@@ -233,6 +233,7 @@ class _Exchange:
             max(standing.priority, priority(self._headers)),
             None if left is None else routed.pools[0].clock() + left,
             facts.size // _TOKEN if facts is not None and inbound.route in _GENERATING else None,
+            inbound.stream,
             slo is not None and slo.miss == "refuse",
         )
 

@@ -24,6 +24,7 @@ class Claim(NamedTuple):
     priority: Priority = Priority.NORMAL
     deadline: float | None = None  # on the pool's clock; until then the answer must have begun
     tokens: int | None = None  # of the prompt, estimated; None if that says nothing about the time that it takes
+    stream: bool = True  # how long its first token takes will be seen
     strict: bool = False  # if the deadline cannot be met here, no other model may be asked
 
 

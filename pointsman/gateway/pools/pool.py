@@ -326,9 +326,9 @@ class Pool:
         """Turn a place in the pool into a lease."""
         now = self.clock()
         endpoint = candidates[0] if len(candidates) == 1 else self._balancer.pick(candidates, now, session)
-        tokens = self._tokens(claim)
+        tokens = self._tokens(claim) if claim.stream else None
         asked = Asked(tokens, endpoint.load, endpoint.ttft.fit) if tokens is not None else None
-        if claim.deadline is not None and asked is not None:
+        if claim.deadline is not None and claim.tokens is not None:
             endpoint.ttft.look(now)
         endpoint.inflight += 1
         probe = False

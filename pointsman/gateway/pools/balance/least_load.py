@@ -1,10 +1,21 @@
-"""`balance: least_load`: fewest requests running and waiting, as fresh as the engines say it."""
+"""`balance: least_load`: the endpoint with the least burden; of several, one by lot."""
 
 from __future__ import annotations
 
-from pointsman.gateway.pools.balance.scorers import kv_pressure, occupancy
-from pointsman.gateway.pools.balance.two_choices import TwoChoices
+from collections.abc import Sequence
+
+from pointsman.gateway.pools.balance.base import Balancer
+from pointsman.gateway.pools.balance.burden import burdens
+from pointsman.gateway.pools.endpoint import Endpoint
 
 
-class LeastLoad(TwoChoices):
-    scorers = ((1.0, occupancy), (1.0, kv_pressure))
+class LeastLoad(Balancer):
+    def pick(self, candidates: Sequence[Endpoint], now: float, session: str | None) -> Endpoint:
+        costs = burdens(candidates)
+        least = min(costs)
+        ties = costs.count(least)
+        if ties == 1:
+            return candidates[costs.index(least)]
+        # Gateways that start together must not begin with the same endpoint.
+        lot = int(self._random() * ties)
+        return [e for e, cost in zip(candidates, costs, strict=True) if cost == least][lot]

@@ -9,9 +9,6 @@ from pointsman.gateway.pools.endpoint import Endpoint
 Scorer = Callable[[Endpoint, float], float]
 """(endpoint, now) → cost."""
 
-_TIE = 0.1
-_FULL_FROM = 0.9
-_FULL_COST = 4.0
 _UNTRIED = 3600.0
 """Seconds that a second request costs where the first ever has no answer yet: one explores, none follow."""
 
@@ -19,19 +16,6 @@ _UNTRIED = 3600.0
 def occupancy(endpoint: Endpoint, now: float) -> float:
     """Requests there once this one has come, per unit of weight."""
     return (max(0.0, endpoint.inflight + endpoint.beyond) + 1) / endpoint.weight
-
-
-def kv_pressure(endpoint: Endpoint, now: float) -> float:
-    """What the KV cache adds to the requests there: a tie-breaker while there is room, and several times
-    their number when the cache is about to be full, for then the engine preempts and computes again."""
-    reading = endpoint.reading
-    if reading is None or reading.kv is None:
-        return 0.0
-    kv = reading.kv
-    factor = _TIE * kv
-    if kv > _FULL_FROM:
-        factor += _FULL_COST * (kv - _FULL_FROM) / (1 - _FULL_FROM)
-    return factor * occupancy(endpoint, now)
 
 
 def latency(endpoint: Endpoint, now: float) -> float:

@@ -2,7 +2,8 @@
 
 Weighted rendezvous hashing (Thaler and Ravishankar 1998): each endpoint draws a number from session and URL,
 the best draw wins; one that leaves moves only its own sessions, and every replica of the gateway draws the
-same. The bound on load is that of consistent hashing with bounded loads (Mirrokni et al. 2018)."""
+same. Who is overloaded is passed over, as in consistent hashing with bounded loads (Mirrokni et al. 2018); but
+measured by the freest endpoint instead of the mean, for that is where the session could go."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from hashlib import blake2b
 from random import Random
 
 from pointsman.gateway.pools.balance.base import Balancer
+from pointsman.gateway.pools.balance.burden import burdens
 from pointsman.gateway.pools.balance.least_load import LeastLoad
 from pointsman.gateway.pools.endpoint import Endpoint
 
-_BOUND = 1.25
-"""An endpoint with more than this multiple of its share of the load sends sessions to their next endpoint."""
-_NEVER_FULL = 4
-"""Requests up to which it does not: with hardly any load, a share means nothing."""
+_BOUND, _SLACK = 1.25, 4.0
+"""An endpoint whose burden is above this multiple of the least, and this much more, sends sessions to their next
+one. A single prompt that is still to be read is more: reading a prefix again takes less time than waiting for it."""
 _MASK = 2**64 - 1
 _UNIT = 2.0**-53
 
@@ -43,15 +44,14 @@ class Session(Balancer):
     def pick(self, candidates: Sequence[Endpoint], now: float, session: str | None) -> Endpoint:
         if session is None:
             return self._without.pick(candidates, now, None)
-        loads = [endpoint.inflight + endpoint.beyond for endpoint in candidates]
-        share = _BOUND * (sum(loads) + 1) / sum([endpoint.weight for endpoint in candidates])
+        costs = burdens(candidates)
+        most = _BOUND * min(costs) + _SLACK
         key, hashes, log = _hash(session), self._hashes, math.log
         best, least = candidates[0], float("inf")
-        for endpoint, load in zip(candidates, loads, strict=True):
-            weight = endpoint.weight
-            if load >= _NEVER_FULL and load >= share * weight:
+        for endpoint, cost in zip(candidates, costs, strict=True):
+            if cost > most:
                 continue
-            rank = -log(_draw(key, hashes.get(endpoint) or self._remember(endpoint))) / weight
+            rank = -log(_draw(key, hashes.get(endpoint) or self._remember(endpoint))) / endpoint.weight
             if rank < least:
                 best, least = endpoint, rank
         return best
