@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from pointsman.gateway.observe.outcome import ErrorSource, Phase, Result, Usage
+from pointsman.gateway.observe.outcome import Cause, ErrorSource, Phase, Result, Usage
 from pointsman.gateway.pools.lease import live_leases
 from tests.support.gateway import config, pool, serving
 from tests.support.upstream import answer_hello, chunk, completion, scripted
@@ -232,6 +232,46 @@ async def test_the_time_for_the_first_token_is_each_attempts_own():
     assert (status, b"first_token" in body) == (504, True)
     assert [a.result for a in outcome.attempts] == [Result.TIMEOUT] * 2
     assert all(len(up.requests) == 1 for up in ups)
+
+
+# A pool of one endpoint
+
+
+def first_then_hello(first):
+    turns = iter([first])
+
+    async def script(x):
+        await next(turns, answer_hello)(x)
+
+    return script
+
+
+@pytest.mark.parametrize("first", [close, respond(500), respond(429, retry_after_ms="20"), respond(503)])
+async def test_one_that_failed_is_asked_again_for_want_of_another(first):
+    async with gateway(first_then_hello(first), retry=QUICK) as (gw, up):
+        status, body, _ = await gw.post()
+        outcome = await gw.outcome()
+    assert (status, b"hello" in body, len(up.requests)) == (200, True, 2)
+    assert [attempt.cause for attempt in outcome.attempts] == [Cause.FIRST, Cause.RETRY]
+
+
+async def test_one_that_may_still_be_at_work_is_not_asked_again():
+    async with gateway(hang, retry=QUICK, timeouts={"first_token": "50ms"}) as (gw, up):
+        assert (await gw.post(stream=True))[0] == 504
+    assert len(up.requests) == 1
+
+
+async def test_one_that_wants_to_be_left_alone_for_long_is():
+    async with gateway(respond(503, retry_after="3600"), retry=QUICK) as (gw, up):
+        status, _, headers = await gw.post()
+    assert (status, headers["retry-after"], len(up.requests)) == (503, "3600", 1)
+
+
+@pytest.mark.parametrize(("named", "told"), [({"retry_after": "7"}, None), ({}, "false")])
+async def test_a_refusal_says_whether_to_come_back(named, told):
+    async with gateway(respond(429, **named), retry=ONCE) as (gw, _):
+        _, _, headers = await gw.post()
+    assert headers.get("x-should-retry") == told
 
 
 # What an upstream's error becomes
