@@ -52,7 +52,7 @@ from pointsman.gateway.wire.reading import build_facts
 from pointsman.gateway.wire.reply import CUT, EVENT_STREAM, JSON, Headers, Reply
 from pointsman.gateway.wire.upload import Upload
 from pointsman.signals.facts import Route
-from pointsman.signals.readings import Readings
+from pointsman.signals.readings import Readings, TimedReadings
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +172,8 @@ class _Exchange:
         await self._read()
         journal.facts = facts = build_facts(self._inbound, identity, runtime.load)
         since = journal.stage(Stage.PARSE, journal.began)
-        readings = Readings(runtime.signals, facts, self._clock)
+        signals, clock = runtime.signals, self._clock
+        readings = TimedReadings(signals, facts, clock) if clock else Readings(signals, facts)
         if facts.size > _LARGE and (runtime.guarded or runtime.is_alias(facts.model)):
             await asyncio.to_thread(readings.read_texts)
         routed = self._routed = route_request(runtime, facts, self._inbound.path, readings, self._random)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,11 +30,10 @@ class Span:
     message: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SignalValue:
+class SignalValue(NamedTuple):
     value: Value
     score: float | None = None  # in [0, 1]; higher means more of what the signal is named for
-    labels: Mapping[str, float] = field(default_factory=lambda: NO_LABELS)
+    labels: Mapping[str, float] = NO_LABELS
     spans: tuple[Span, ...] = ()
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from pointsman.signals.base import Shape, Signal, SignalValue
-from pointsman.signals.facts import Facts, Scope
+from pointsman.signals.facts import Facts
 from pointsman.signals.options import RangeOptions
-from pointsman.signals.tokens import estimate_tokens
-
-_BETWEEN_MESSAGES = 4  # what chat templates write there
 
 
 class ContextOptions(RangeOptions):
@@ -19,15 +16,13 @@ class ContextOptions(RangeOptions):
 class Context(Signal[ContextOptions]):
     Options = ContextOptions
 
+    def __init__(self, name: str, options: ContextOptions) -> None:
+        super().__init__(name, options)
+        self._measured = options.measure()
+
     @property
     def shape(self) -> Shape:
         return self.options.shape
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        return self.options.measured(request_tokens(facts))
-
-
-def request_tokens(facts: Facts) -> int:
-    """Of the text of all messages and of the tools' definitions; images and files are not counted."""
-    text = estimate_tokens(facts.text(Scope.ALL)) + _BETWEEN_MESSAGES * max(0, len(facts.messages) - 1)
-    return text + estimate_tokens(facts.read_tool_text())
+        return self._measured(facts.prompt_tokens)

@@ -16,9 +16,9 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 _COUNTERS: Mapping[Kind, Callable[[Sequence[Message]], int]] = {
     "messages": len,
-    "turns": lambda messages: sum(m.role in ("user", "assistant") for m in messages),
-    "user_turns": lambda messages: sum(m.role == "user" for m in messages),
-    "tool_calls": lambda messages: sum(m.tool_calls for m in messages),
+    "turns": lambda messages: sum([m.role == "user" or m.role == "assistant" for m in messages]),
+    "user_turns": lambda messages: sum([m.role == "user" for m in messages]),
+    "tool_calls": lambda messages: sum([m.tool_calls for m in messages]),
 }
 
 
@@ -38,12 +38,17 @@ class ConversationOptions(RangeOptions):
 class Conversation(Signal[ConversationOptions]):
     Options = ConversationOptions
 
+    def __init__(self, name: str, options: ConversationOptions) -> None:
+        super().__init__(name, options)
+        self._count = None if options.count is None else _COUNTERS[options.count]
+        self._measured = options.measure()
+
     @property
     def shape(self) -> Shape:
         return Shape.BOOL if self.options.last_role is not None else self.options.shape
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        if self.options.count is not None:
-            return self.options.measured(_COUNTERS[self.options.count](facts.messages))
+        if self._count is not None:
+            return self._measured(self._count(facts.messages))
         last = facts.messages[-1].role if facts.messages else None
         return TRUE if last == self.options.last_role else FALSE

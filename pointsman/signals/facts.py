@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pointsman.signals.tokens import estimate_tokens
 
 T = TypeVar("T")
+
+_BETWEEN_MESSAGES = 4  # tokens that chat templates write there
+_MISSING: Any = object()
 
 
 class Route(StrEnum):
@@ -35,8 +39,7 @@ class Scope(StrEnum):
     __hash__ = str.__hash__  # Enum's own is slower, and this is a key of every text that is looked up
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One turn. `text` joins its text parts with newlines; `parts` names the others (`image`, `audio`, `file`)."""
 
     role: str  # system | user | assistant | tool  (developer is system)
@@ -45,8 +48,7 @@ class Message:
     tool_calls: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PoolLoad:
+class PoolLoad(NamedTuple):
     """A pool's state at the moment of the request; None is unknown, which is not zero."""
 
     load: float | None = None  # effective in-flight requests ÷ the pool's in-flight limit
@@ -68,17 +70,14 @@ class lazy(Generic[T]):  # noqa: N801  used like functools.cached_property
         return value
 
 
-@dataclass(frozen=True)
-class Facts:
-    """One request. Cheap fields are given, the costly ones are derived once, when a signal first asks."""
-
+class _Given(NamedTuple):
     route: Route
     model: str | None = None
     stream: bool = False
     read_messages: Callable[[], Sequence[Message]] = tuple
     read_tools: Callable[[], Sequence[str]] = tuple  # names of the tools offered
     read_tool_text: Callable[[], str] = str  # the tools' definitions as the body writes them
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # names in lower case
+    headers: Mapping[str, str] = MappingProxyType({})  # names in lower case
     tenant: str | None = None
     roles: frozenset[str] = frozenset()
     session: str | None = None  # x-session-id, else the body's `user`
@@ -86,7 +85,11 @@ class Facts:
     choices: int = 1  # `n`
     size: int = 0  # bytes of the body
     now: datetime | None = None  # with time zone
-    pools: Callable[[str], PoolLoad] = field(default=lambda name: PoolLoad())
+    pools: Callable[[str], PoolLoad] = lambda name: PoolLoad()
+
+
+class Facts(_Given):
+    """One request. Cheap fields are given, the costly ones are derived once, when a signal first asks."""
 
     @lazy
     def messages(self) -> tuple[Message, ...]:
@@ -99,30 +102,35 @@ class Facts:
     @lazy
     def user_text(self) -> str:
         """The last user message, '' without one."""
-        return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.text
+        return ""
 
     @lazy
-    def _texts(self) -> dict[Scope, str]:
-        return {}
+    def prompt_tokens(self) -> int:
+        """An estimate: the text of all messages and the tools' definitions; images and files are not counted."""
+        tokens = estimate_tokens(self.text(Scope.ALL)) + estimate_tokens(self.read_tool_text())
+        return tokens + _BETWEEN_MESSAGES * (len(self.messages) - 1) if self.messages else tokens
 
     def text(self, scope: Scope = Scope.USER) -> str:
         if scope is Scope.USER:
             return self.user_text
-        if scope not in self._texts:
-            role = None if scope is Scope.ALL else scope.value
-            chosen = (m.text for m in self.messages if role is None or m.role == role)
-            self._texts[scope] = "\n".join(t for t in chosen if t)
-        return self._texts[scope]
+        text: str | None = self._derived.get(scope)
+        if text is None:
+            chosen = [m for m in self.messages if m.role == scope] if scope is not Scope.ALL else self.messages
+            text = self._derived[scope] = "\n".join([m.text for m in chosen if m.text])
+        return text
 
     @lazy
-    def _derived(self) -> dict[tuple[Callable[[str], Any], Scope], Any]:
+    def _derived(self) -> dict[Scope | tuple[Callable[[str], Any], Scope], Any]:
+        """Texts by scope, and what was computed of them."""
         return {}
 
     def derive(self, function: Callable[[str], T], scope: Scope = Scope.USER) -> T:
         """`function` of the scope's text, computed once however many signals ask for it."""
         derived, key = self._derived, (function, scope)
-        if key in derived:
-            value: T = derived[key]
-        else:
+        value: T = derived.get(key, _MISSING)
+        if value is _MISSING:
             value = derived[key] = function(self.text(scope))
         return value

@@ -40,6 +40,7 @@ class Header(Signal[HeaderOptions]):
 
     def __init__(self, name: str, options: HeaderOptions) -> None:
         super().__init__(name, options)
+        self._header, self._present = options.name, options.present
         self._values = None if options.any is None else frozenset(_plain(value) for value in options.any)
 
     @property
@@ -47,8 +48,8 @@ class Header(Signal[HeaderOptions]):
         return Shape.LABEL if self._values is None and not self.options.present else Shape.BOOL
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        value = facts.headers.get(self.options.name)
-        if self.options.present:
+        value = facts.headers.get(self._header)
+        if self._present:
             return FALSE if value is None else TRUE
         if self._values is not None:
             return TRUE if value is not None and _plain(value) in self._values else FALSE

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from pointsman.signals.base import Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import Text, TextOptions
-from pointsman.signals.text import cased_tokens, is_word, phrase, tokens
+from pointsman.signals.text import ascii_words, canonical, cased_tokens, folded, is_word, phrase, spaced, tokens
 from pointsman.signals.typos import Vocabulary
 
 _INDEX = itemgetter(1)
@@ -36,21 +36,43 @@ class KeywordOptions(TextOptions):
         return self
 
 
-class _Index:
-    """Finds phrases, each by its form (Aho and Corasick, 1975): linear in the text however many there are."""
+def _finder(keys: AbstractSet[str]) -> Callable[[str], AbstractSet[str]]:
+    """Which keys a text contains (Aho and Corasick, 1975): linear in the text however many there are."""
+    if not keys:
+        return lambda text: frozenset()
+    automaton = Automaton()
+    for key in keys:
+        automaton.add_word(key, key)
+    automaton.make_automaton()
+    return lambda text: set(map(_INDEX, automaton.iter(text)))
 
-    def __init__(self, forms: Iterable[str], tokenize: Callable[[str], str]) -> None:
-        self._tokenize = tokenize
-        self._automaton = Automaton()
-        for form in forms:
-            self._automaton.add_word(form, form)
-        self._automaton.make_automaton()
+
+class _Index:
+    """Finds phrases, each by its form.
+
+    Most texts are ASCII and contain no phrase of several tokens. In these it looks for single words only: a phrase
+    that is one, and the longest of each other phrase. A text that has one of the latter is split into its tokens."""
+
+    def __init__(self, forms: AbstractSet[str], case: bool) -> None:
+        self.find_in = _finder(forms)
+        self._fold = canonical if case else folded
+        words = {form: _longest_word(form) for form in forms if form.isascii()}
+        self._only_signs = "" in words.values()
+        self._find_words = _finder(set(words.values()) - {""})
+        self._longer = frozenset(word for form, word in words.items() if word != form)
 
     def find(self, text: str) -> AbstractSet[str]:
-        return self.find_in(self._tokenize(text))
+        text = self._fold(text)
+        if text.isascii() and not self._only_signs:
+            found = self._find_words(ascii_words(text))
+            if found.isdisjoint(self._longer):
+                return found
+        return self.find_in(spaced(text))
 
-    def find_in(self, spaced: str) -> AbstractSet[str]:
-        return set(map(_INDEX, self._automaton.iter(spaced)))
+
+def _longest_word(form: str) -> str:
+    """As a form itself; '' if there is none."""
+    return max((f" {token} " for token in form.split() if is_word(token)), key=len, default="")
 
 
 class Keyword(Signal[KeywordOptions]):
@@ -58,11 +80,12 @@ class Keyword(Signal[KeywordOptions]):
 
     def __init__(self, name: str, options: KeywordOptions) -> None:
         super().__init__(name, options)
+        self._scope = options.scope
         self._tokens = cased_tokens if options.case else tokens
         self._any, self._all, self._none = map(self._phrases, (options.any, options.all, options.none))
         self._wanted = self._any | self._all
         self._forms = self._wanted | self._none
-        self._index = _Index(self._forms, self._tokens)
+        self._use(_Index(self._forms, options.case))
         self._vocabulary = self._spelling() if options.typos else None
         self._nothing = self._verdict(frozenset())
 
@@ -72,6 +95,9 @@ class Keyword(Signal[KeywordOptions]):
             if not form:
                 raise ValueError(f"the keyword {text!r} has no visible character; remove it")
         return frozenset(found.values())
+
+    def _use(self, index: _Index) -> None:
+        self._find, self._find_in = index.find, index.find_in  # bound once, not in each request
 
     def _spelling(self) -> Vocabulary:
         words = {word for form in self._forms for word in form.split()}
@@ -84,19 +110,18 @@ class Keyword(Signal[KeywordOptions]):
     @classmethod
     def join(cls, signals: Sequence[Keyword]) -> None:
         """One pass over the text finds the phrases of all; only misspelt ones are looked for apart."""
-        for tokenize in (tokens, cased_tokens):
-            alike = [s for s in signals if s._tokens is tokenize and s._vocabulary is None]
+        for case in (False, True):
+            alike = [s for s in signals if s.options.case is case and s._vocabulary is None]
             if len(alike) > 1:
-                index = _Index({form for signal in alike for form in signal._forms}, tokenize)
+                index = _Index({form for signal in alike for form in signal._forms}, case)
                 for signal in alike:
-                    signal._index = index
+                    signal._use(index)
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        scope = self.options.scope
         if self._vocabulary is None:
-            found = facts.derive(self._index.find, scope)
+            found = facts.derive(self._find, self._scope)
         else:
-            found = self._index.find_in(_corrected(facts.derive(self._tokens, scope), self._vocabulary))
+            found = self._find_in(_corrected(facts.derive(self._tokens, self._scope), self._vocabulary))
         return self._nothing if found.isdisjoint(self._forms) else self._verdict(found)
 
     def _verdict(self, found: AbstractSet[str]) -> SignalValue:

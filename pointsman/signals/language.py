@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -31,6 +32,7 @@ _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _URL = re.compile(r"https?://\S+")
 _LETTER = re.compile(r"[^\W\d_]")
 _CODE_SIGN = re.compile(r"[{}\[\];=<>_\\|$#]|\w\(")
+_NO_PROSE = rb"{}[];=<>_\|$#(`~:"  # of these code, blocks and addresses have at least one
 _CODE_START = re.compile(
     r"\s*(?:class|const|def|elif|else|function|import|private|public|return|static|var|#include)\b"
 )
@@ -43,6 +45,7 @@ _SMALL_WORDS = (
 )
 _ENGLISH = frozenset(_SMALL_WORDS.split())
 _ENGLISH_SHARE, _ENGLISH_WORDS = 0.15, 3
+_ONLY_ENGLISH: Mapping[str, float] = MappingProxyType({"en": 1.0})  # what most prompts are
 
 _SCRIPTS: Mapping[str, str] = {
     "ja": "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f",
@@ -101,6 +104,8 @@ class Language(Signal[LanguageOptions]):
 
     def __init__(self, name: str, options: LanguageOptions) -> None:
         super().__init__(name, options)
+        self._scope, self._any = options.scope, options.any
+        self._only_english = self._verdict(_ONLY_ENGLISH)
         _model()
 
     @property
@@ -112,23 +117,26 @@ class Language(Signal[LanguageOptions]):
         return LANGUAGES if self.options.any is None else None
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        labels = facts.derive(detect, self.options.scope)
-        if not labels:
-            return UNKNOWN
+        labels = facts.derive(detect, self._scope)
+        if labels is _ONLY_ENGLISH:
+            return self._only_english
+        return self._verdict(labels) if labels else UNKNOWN
+
+    def _verdict(self, labels: Mapping[str, float]) -> SignalValue:
         best = max(labels, key=labels.__getitem__)
-        if self.options.any is None:
+        if self._any is None:
             return SignalValue(best, labels[best], labels)
-        score = min(1.0, sum(labels.get(code, 0.0) for code in self.options.any))
-        return SignalValue(best in self.options.any, score, labels)
+        score = min(1.0, sum([labels.get(code, 0.0) for code in self._any]))
+        return SignalValue(best in self._any, score, labels)
 
 
 def detect(text: str) -> Mapping[str, float]:
     """Language → probability; empty if the text has no words or could be anything."""
     words = _prose(text)
+    if words.isascii() and _is_plain_english(words):
+        return _ONLY_ENGLISH
     if not _LETTER.search(words):
         return {}
-    if words.isascii() and _is_plain_english(words):
-        return {"en": 1.0}
     scripts = {} if words.isascii() else _scripts(words)
     written = _by_script(words, scripts)
     return {written: 1.0} if written else _by_model(words, scripts)
@@ -136,6 +144,8 @@ def detect(text: str) -> Mapping[str, float]:
 
 def _prose(text: str) -> str:
     """What a person wrote: no code, no addresses; of a long text its ends."""
+    if len(text) <= _HEAD + _TAIL and _is_only_prose(text):
+        return text
     if len(text) > 2 * _LOOKED_AT:
         text = f"{text[:_LOOKED_AT]} {text[-_LOOKED_AT:]}"
     if "```" in text or "~~~" in text:
@@ -147,11 +157,19 @@ def _prose(text: str) -> str:
     return _without_code(text) if _CODE_SIGN.search(text) else text
 
 
+def _is_only_prose(text: str) -> bool:
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data.translate(None, _NO_PROSE)) == len(data)
+
+
 def _is_plain_english(text: str) -> bool:
     """Most prompts are English, and their small words say so for a tenth of the model's cost."""
     words = text.lower().split()
-    small = [word for word in words if word in _ENGLISH]
-    return len(small) >= _ENGLISH_SHARE * len(words) and len(set(small)) >= _ENGLISH_WORDS
+    different = len(_ENGLISH.intersection(words))
+    if different < _ENGLISH_WORDS:
+        return False
+    wanted = _ENGLISH_SHARE * len(words)
+    return different >= wanted or len([word for word in words if word in _ENGLISH]) >= wanted
 
 
 def _without_code(text: str) -> str:

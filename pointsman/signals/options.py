@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+from math import inf
 from typing import Annotated, Self, TypeAlias
 
 from pydantic import Field, StringConstraints, model_validator
@@ -16,6 +19,16 @@ class TextOptions(SignalOptions):
     """A signal that reads text."""
 
     scope: Scope = Field(Scope.USER, alias="in")
+
+
+class AnyOptions(SignalOptions):
+    """A signal that compares with a list, or without one gives what it would compare."""
+
+    any: list[Text] | None = Field(None, min_length=1)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape.LABEL if self.any is None else Shape.BOOL
 
 
 class RangeOptions(SignalOptions):
@@ -38,11 +51,17 @@ class RangeOptions(SignalOptions):
     def shape(self) -> Shape:
         return Shape.BOOL if self.bounded else Shape.NUMBER
 
-    def measured(self, number: int) -> SignalValue:
+    def measure(self) -> Callable[[int], SignalValue]:
+        """From a number to the signal's value."""
         if not self.bounded:
-            return SignalValue(number)
-        above = self.min is None or number >= self.min
-        return TRUE if above and (self.max is None or number <= self.max) else FALSE
+            return _number
+        low, high = -inf if self.min is None else self.min, inf if self.max is None else self.max
+        return lambda number: TRUE if low <= number <= high else FALSE
+
+
+@lru_cache(maxsize=4096)
+def _number(number: int) -> SignalValue:
+    return SignalValue(number)
 
 
 def exactly_one(options: SignalOptions, *names: str) -> None:

@@ -32,17 +32,22 @@ class Parts(Signal[PartsOptions]):
 
     def __init__(self, name: str, options: PartsOptions) -> None:
         super().__init__(name, options)
-        self._counters = [_counter(part) for part in options.any or ()]
+        self._any = [_counter(part) for part in options.any or ()]
+        self._count = None if options.count is None else _counter(options.count)
+        self._measured = options.measure()
 
     @property
     def shape(self) -> Shape:
         return Shape.BOOL if self.options.any is not None else self.options.shape
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        if self.options.count is not None:
-            counter = _counter(self.options.count)
-            return self.options.measured(sum(map(counter, facts.messages)))
-        return TRUE if any(counter(m) for m in facts.messages for counter in self._counters) else FALSE
+        if self._count is not None:
+            return self._measured(sum(map(self._count, facts.messages)))
+        for message in facts.messages:
+            for holds in self._any:
+                if holds(message):
+                    return TRUE
+        return FALSE
 
 
 def _counter(part: Part) -> Callable[[Message], int]:

@@ -10,36 +10,29 @@ from pointsman.signals.facts import Facts
 
 
 class Readings:
-    """`readings[name]` evaluates on first use; KeyError for a name that no signal has. No clock: nothing is timed."""
+    """`readings[name]` evaluates on first use; KeyError for a name that no signal has."""
 
-    __slots__ = ("_clock", "_facts", "_signals", "elapsed", "failures", "values")
+    __slots__ = ("_facts", "_signals", "elapsed", "failures", "values")
 
-    def __init__(
-        self, signals: Mapping[str, Signal[Any]], facts: Facts, clock: Callable[[], float] | None = None
-    ) -> None:
+    def __init__(self, signals: Mapping[str, Signal[Any]], facts: Facts) -> None:
         self._signals = signals
         self._facts = facts
-        self._clock = clock
         self.values: dict[str, SignalValue] = {}
-        self.elapsed: dict[str, float] = {}  # seconds
+        self.elapsed: dict[str, float] = {}  # seconds, of those that were timed
         self.failures: dict[str, str] = {}
 
     def __getitem__(self, name: str, /) -> SignalValue:
-        value = self.values.get(name)
-        if value is not None:
-            return value
-        signal, clock = self._signals[name], self._clock
-        start = clock() if clock else 0.0
+        values = self.values
+        if name in values:
+            return values[name]
+        signal = self._signals[name]
         try:
-            value = signal.evaluate(self._facts)
+            value = values[name] = signal.evaluate(self._facts)
         # Signals are the part that others extend, and run on text that anyone may send: whatever one of them
         # raises is its own failure, reported by name, and never that of the request.
         except Exception as error:  # noqa: BLE001
-            value = UNKNOWN
+            value = values[name] = UNKNOWN
             self.failures[name] = f"{type(error).__name__}: {error}"
-        if clock:
-            self.elapsed[name] = clock() - start
-        self.values[name] = value
         return value
 
     def read_texts(self) -> None:
@@ -47,3 +40,19 @@ class Readings:
         for name, signal in self._signals.items():
             if signal.cost > Cost.FREE:
                 _ = self[name]
+
+
+class TimedReadings(Readings):
+    __slots__ = ("_clock",)
+
+    def __init__(self, signals: Mapping[str, Signal[Any]], facts: Facts, clock: Callable[[], float]) -> None:
+        super().__init__(signals, facts)
+        self._clock = clock
+
+    def __getitem__(self, name: str, /) -> SignalValue:
+        if name in self.values:
+            return self.values[name]
+        start = self._clock()
+        value = super().__getitem__(name)
+        self.elapsed[name] = self._clock() - start
+        return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import re2
@@ -10,6 +11,9 @@ from pointsman.signals.base import FALSE, TRUE, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import Text, TextOptions
 from pointsman.signals.text import utf8
+
+_JOINED = 16  # patterns that are looked for at once
+_SHORT = 4096  # characters of a text in which they are: many patterns together have states for a long one to visit
 
 
 class RegexOptions(TextOptions):
@@ -22,14 +26,39 @@ class Regex(Signal[RegexOptions]):
 
     def __init__(self, name: str, options: RegexOptions) -> None:
         super().__init__(name, options)
+        self._scope = options.scope
         self._search = _compile(options.pattern).search
+        self._any_occurs: Callable[[str], bool] | None = None
 
     @property
     def shape(self) -> Shape:
         return Shape.BOOL
 
+    @classmethod
+    def join(cls, signals: Sequence[Regex]) -> None:
+        """One search finds out whether any of the patterns occurs: mostly none does."""
+        # A quotation without an end would quote the patterns after it.
+        alike = [signal for signal in signals if r"\Q" not in signal.options.pattern]
+        for start in range(0, len(alike), _JOINED):
+            some = alike[start : start + _JOINED]
+            any_occurs = _any_occurs([signal.options.pattern for signal in some])
+            for signal in some:
+                signal._any_occurs = any_occurs
+
     def evaluate(self, facts: Facts) -> SignalValue:
-        return FALSE if self._search(facts.derive(utf8, self.options.scope)) is None else TRUE
+        if self._any_occurs is not None and not facts.derive(self._any_occurs, self._scope):
+            return FALSE
+        return FALSE if self._search(facts.derive(utf8, self._scope)) is None else TRUE
+
+
+def _any_occurs(patterns: Sequence[str]) -> Callable[[str], bool] | None:
+    if len(patterns) < 2:
+        return None
+    try:
+        search = _compile("|".join(f"(?:{pattern})" for pattern in patterns)).search
+    except ValueError:  # too large together, or with one name for two groups
+        return None
+    return lambda text: len(text) > _SHORT or search(utf8(text)) is not None
 
 
 def _compile(pattern: str) -> re2._Regexp:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
-from pydantic import Field
-
-from pointsman.signals.base import FALSE, TRUE, Cost, Shape, Signal, SignalOptions, SignalValue
+from pointsman.signals.base import FALSE, TRUE, Cost, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
-from pointsman.signals.options import Text
+from pointsman.signals.options import AnyOptions
 from pointsman.signals.text import as_label
 
 
-class RoleOptions(SignalOptions):
+class RoleOptions(AnyOptions):
     type: Literal["role"]
-    any: list[Text] | None = Field(None, min_length=1)
 
 
 class Role(Signal[RoleOptions]):
     Options = RoleOptions
     cost = Cost.FREE
 
+    def __init__(self, name: str, options: RoleOptions) -> None:
+        super().__init__(name, options)
+        self._roles = None if options.any is None else frozenset(options.any)
+
     @property
     def shape(self) -> Shape:
-        return Shape.LABEL if self.options.any is None else Shape.BOOL
+        return self.options.shape
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        if self.options.any is not None:
-            return FALSE if facts.roles.isdisjoint(self.options.any) else TRUE
-        return SignalValue(tuple(sorted(map(as_label, facts.roles))))
+        if self._roles is not None:
+            return FALSE if self._roles.isdisjoint(facts.roles) else TRUE
+        return _labels(facts.roles)
+
+
+@lru_cache(maxsize=1024)
+def _labels(roles: frozenset[str]) -> SignalValue:
+    return SignalValue(tuple(sorted(map(as_label, roles))))

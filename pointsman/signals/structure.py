@@ -30,6 +30,7 @@ _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•‣]\s|\d{1,3}(?:[.)]\s|[、．）]))
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.])\d+(?:[.,]\d+)*")
 # The last mark of a run; one within a URL or an expression such as a?b:c asks nothing.
 _QUESTION = re.compile(r"[?？؟⁇⸮](?![?？؟⁇⸮A-Za-z0-9=&%/])")
+_ASCII_QUESTION = re.compile(r"\?(?![?A-Za-z0-9=&%/])")  # a search for one character, which is far quicker
 _TABLE_ROW = re.compile(r"^[ \t]*\|[^\n]*\|[ \t]*$", re.MULTILINE)
 _URL = re.compile(r"https?://\S", re.IGNORECASE)
 
@@ -44,6 +45,10 @@ def _code_blocks(text: str) -> int:
     return (_occurrences(_FENCE)(text) + 1) // 2  # an open block is one, too
 
 
+def _questions(text: str) -> int:
+    return len((_ASCII_QUESTION if text.isascii() else _QUESTION).findall(text))
+
+
 def _lines(text: str) -> int:
     return text.count("\n") + 1 if text else 0
 
@@ -55,7 +60,7 @@ _COUNTERS: Mapping[Kind, Callable[[str], int]] = {
     "lines": _lines,
     "list_items": _occurrences(_LIST_ITEM),
     "numbers": _occurrences(_NUMBER),
-    "questions": _occurrences(_QUESTION),
+    "questions": _questions,
     "table_rows": _occurrences(_TABLE_ROW),
     "urls": _occurrences(_URL),
     "words": count_words,
@@ -73,11 +78,12 @@ class Structure(Signal[StructureOptions]):
 
     def __init__(self, name: str, options: StructureOptions) -> None:
         super().__init__(name, options)
-        self._count = _COUNTERS[options.count]
+        self._count, self._scope = _COUNTERS[options.count], options.scope
+        self._measured = options.measure()
 
     @property
     def shape(self) -> Shape:
         return self.options.shape
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        return self.options.measured(facts.derive(self._count, self.options.scope))
+        return self._measured(facts.derive(self._count, self._scope))

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
-from pydantic import Field
-
-from pointsman.signals.base import FALSE, TRUE, UNKNOWN, Cost, Shape, Signal, SignalOptions, SignalValue
+from pointsman.signals.base import FALSE, TRUE, UNKNOWN, Cost, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
-from pointsman.signals.options import Text
+from pointsman.signals.options import AnyOptions
 from pointsman.signals.text import as_label
 
 
-class TenantOptions(SignalOptions):
+class TenantOptions(AnyOptions):
     type: Literal["tenant"]
-    any: list[Text] | None = Field(None, min_length=1)
 
 
 class Tenant(Signal[TenantOptions]):
     Options = TenantOptions
     cost = Cost.FREE
 
+    def __init__(self, name: str, options: TenantOptions) -> None:
+        super().__init__(name, options)
+        self._tenants = None if options.any is None else frozenset(options.any)
+
     @property
     def shape(self) -> Shape:
-        return Shape.LABEL if self.options.any is None else Shape.BOOL
+        return self.options.shape
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        if self.options.any is not None:
-            return TRUE if facts.tenant in self.options.any else FALSE
-        return UNKNOWN if facts.tenant is None else SignalValue(as_label(facts.tenant))
+        if self._tenants is not None:
+            return TRUE if facts.tenant in self._tenants else FALSE
+        return UNKNOWN if facts.tenant is None else _label(facts.tenant)
+
+
+@lru_cache(maxsize=1024)
+def _label(tenant: str) -> SignalValue:
+    return SignalValue(as_label(tenant))

@@ -41,6 +41,9 @@ _TOKEN = re.compile(rf"[{_SPELLED}]+|[^{_SPELLED}\s]+")
 _STARTS_SPELLED, _ENDS_SPELLED = re.compile(rf"[{_SPELLED}]"), re.compile(rf"[{_SPELLED}]\Z")
 _ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _ASCII_TOKEN = re.compile(r"\w+|[^\w\s\x1c-\x1f]+", re.ASCII)  # where \s lacks four separators
+# Letter, digit, underscore → itself, everything else → a space; and each of them → `a`, to be counted.
+_WORDS_ONLY = bytes(byte if _ASCII_WORD.match(chr(byte)) else 32 for byte in range(256))
+_WORD_SHAPES = bytes(32 if byte == 32 else 97 for byte in _WORDS_ONLY)
 _WORD = re.compile(rf"[{_SPELLED}]+|{_UNSPACED.pattern}|\w")
 _BASIC_MARK, _ANY_MARK = _class(_is_mark), _class(_is_mark, 0x1EFFF)
 _BASIC_PILE, _ANY_PILE = (re.compile(f"([{mark}]{{16}})[{mark}]+") for mark in (_BASIC_MARK, _ANY_MARK))
@@ -81,7 +84,8 @@ def _pieces(text: str) -> Iterator[str]:
         start = stop
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
+    """The tokens of a text that is folded or canonical, each between spaces."""
     split = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall
     if len(text) <= _PIECE:
         return f" {' '.join(split(text))} "
@@ -90,11 +94,18 @@ def _spaced(text: str) -> str:
 
 def tokens(text: str) -> str:
     """The text without case as words, each between spaces, and whatever stands between the words."""
-    return _spaced(folded(text))
+    return spaced(folded(text))
 
 
 def cased_tokens(text: str) -> str:
-    return _spaced(canonical(text))
+    return spaced(canonical(text))
+
+
+def ascii_words(text: str) -> str:
+    """Of an ASCII text (UnicodeEncodeError for another) the words between spaces, without what else stands there.
+
+    Cheaper than `tokens` by far, and contains ` word ` exactly where `tokens` does."""
+    return f" {text.encode('ascii').translate(_WORDS_ONLY).decode('ascii')} "
 
 
 def phrase(form: str) -> str:
@@ -113,7 +124,10 @@ def is_word(token: str) -> bool:
 
 def count_words(text: str) -> int:
     """A character of an unspaced script counts as a word."""
-    return sum(1 for _ in (_ASCII_WORD if text.isascii() else _WORD).finditer(text))
+    if text.isascii():
+        shapes = text.encode().translate(_WORD_SHAPES)
+        return shapes.count(b" a") + shapes.startswith(b"a")
+    return sum(1 for _ in _WORD.finditer(text))
 
 
 def utf8(text: str) -> bytes:

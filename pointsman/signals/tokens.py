@@ -84,9 +84,13 @@ def _estimate(text: str) -> float:
     data = text.encode("utf-8", "surrogatepass")
     classes = data.translate(_CLASSES)
     count = classes.count
-    words = data.translate(_LETTERS).count(b" a") + (classes[:1] in b"aA")
-    sign_runs = data.translate(_SIGNS).count(b" .") + (classes[:1] == b".")
+    letters, signs = data.translate(_LETTERS), data.translate(_SIGNS)
+    words = letters.count(b" a") + letters.startswith(b"a")
+    sign_runs = signs.count(b" .") + signs.startswith(b".")
     indents = data.translate(_BLANKS).count(b"  a")
+    newlines = count(b"\n")
+    if newlines:
+        newlines -= count(b"\n\n")
     tokens = (
         0.931 * words
         + 0.038 * count(b"a")
@@ -96,7 +100,7 @@ def _estimate(text: str) -> float:
         + 0.356 * sign_runs
         + 0.256 * count(b".")
         + 0.969 * indents
-        + 0.259 * (count(b"\n") - count(b"\n\n"))
+        + 0.259 * newlines
     )
     if len(data) != len(text):
         tokens += sum(weight * count(lead) for lead, weight in _WEIGHTS)

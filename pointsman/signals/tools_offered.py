@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from pointsman.signals.base import FALSE, TRUE, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
-from pointsman.signals.options import RangeOptions, Text
+from pointsman.signals.options import AnyOptions, RangeOptions
 
 
-class ToolsOfferedOptions(RangeOptions):
+class ToolsOfferedOptions(RangeOptions, AnyOptions):
     type: Literal["tools_offered"]
-    any: list[Text] | None = Field(None, min_length=1)
 
 
 class ToolsOffered(Signal[ToolsOfferedOptions]):
@@ -22,13 +19,15 @@ class ToolsOffered(Signal[ToolsOfferedOptions]):
     def __init__(self, name: str, options: ToolsOfferedOptions) -> None:
         super().__init__(name, options)
         self._names = None if options.any is None else frozenset(options.any)
+        self._measured = options.measure() if options.bounded else None
 
     @property
     def shape(self) -> Shape:
         return Shape.BOOL
 
     def evaluate(self, facts: Facts) -> SignalValue:
-        fitting = [tool for tool in facts.tools if self._names is None or tool in self._names]
-        if self.options.bounded:
-            return self.options.measured(len(fitting))
+        names = self._names
+        fitting = facts.tools if names is None else [tool for tool in facts.tools if tool in names]
+        if self._measured is not None:
+            return self._measured(len(fitting))
         return TRUE if fitting else FALSE

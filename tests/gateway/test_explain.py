@@ -6,11 +6,11 @@ from pointsman.gateway.routing import Routed
 from pointsman.policies.types import Choice
 from pointsman.signals.base import SignalValue, Span
 from pointsman.signals.facts import Facts, Route
-from pointsman.signals.readings import Readings
+from pointsman.signals.readings import TimedReadings
 
 
 def routed(values, choice=Choice((), "static")):
-    readings = Readings({}, Facts(Route.CHAT), time.perf_counter)
+    readings = TimedReadings({}, Facts(Route.CHAT), time.perf_counter)
     readings.values.update(values)
     return Routed("d", choice, (), ("a", "b"), readings)
 

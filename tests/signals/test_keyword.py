@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pointsman.signals.base import Signal
 from pointsman.signals.facts import Facts, Message, Route
 from pointsman.signals.keyword import Keyword, KeywordOptions
+from pointsman.signals.text import phrase, tokens
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,10 @@ from pointsman.signals.keyword import Keyword, KeywordOptions
         (["👍"], "great👍🏽👍"),
         (["python 教程"], "求Python教程"),
         (["don't"], "DON’T do it"),
+        (["urgent", "c++"], "is there a C++ compiler?"),
+        (["urgent", "!!!"], "now!!!"),
+        (["紧急", "urgent"], "This is urgent!"),
+        (["snake_case"], "in snake_case, please"),
     ],
 )
 def test_found(ask: Any, phrases: list[str], text: str) -> None:
@@ -44,6 +49,9 @@ def test_found(ask: Any, phrases: list[str], text: str) -> None:
         (["cat"], "concatenate"),
         (["now"], "know snow"),
         (["right now"], "right, now"),
+        (["right now"], "now is right"),
+        (["c++"], "C is no C#"),
+        (["case"], "snake_case"),
         (["हिन्द"], "मुझे हिन्दी आती है"),
         (["срочно"], "несрочно"),
         (["عاجل"], "معاجلة"),
@@ -117,6 +125,17 @@ def test_words_across_the_pieces_of_a_long_text(ask: Any) -> None:
         text = filler * (200_000 // len(filler))
         assert ask(f"{text} right now {text}", type="keyword", all=["right now"]).value is True
         assert ask(f"{text} right {text} now", type="keyword", all=["right now"]).value is False
+
+
+@given(st.text("ab_ +?\n\x1cé你", max_size=20), st.lists(st.text("ab_ +é", min_size=1, max_size=4), min_size=1))
+def test_a_phrase_is_found_where_its_tokens_are(text: str, phrases: list[str]) -> None:
+    visible = tuple(p for p in phrases if p.strip())
+    if not visible:
+        return
+    signals = [Keyword(f"k{n}", KeywordOptions(type="keyword", any=(p,))) for n, p in enumerate(visible)]
+    Keyword.join(signals)
+    facts = Facts(Route.CHAT, read_messages=lambda: (Message("user", text),))
+    assert [signal.evaluate(facts).value for signal in signals] == [phrase(tokens(p)) in tokens(text) for p in visible]
 
 
 @given(st.text(st.characters(codec=None)), st.lists(st.text("ab é你👍+", min_size=1), min_size=1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pointsman.signals.base import UNKNOWN, Shape, Signal, SignalOptions, SignalValue
 from pointsman.signals.facts import Facts, Route
-from pointsman.signals.readings import Readings
+from pointsman.signals.readings import Readings, TimedReadings
 
 NAMES = ["a", "b", "c"]
 
@@ -46,7 +46,7 @@ def ticking() -> Any:
 @given(st.lists(st.sampled_from(NAMES)))
 def test_each_signal_is_asked_at_most_once(order: list[str]) -> None:
     signals = {name: Probe(name) for name in NAMES}
-    readings = Readings(signals, Facts(Route.CHAT), ticking())
+    readings = TimedReadings(signals, Facts(Route.CHAT), ticking())
     assert all(readings[name].value == 1 for name in order)
     assert {name for name, probe in signals.items() if probe.asked} == set(order)
     assert list(readings.values) == list(dict.fromkeys(order))
@@ -56,7 +56,7 @@ def test_each_signal_is_asked_at_most_once(order: list[str]) -> None:
 
 def test_a_failing_signal_is_unknown_and_told() -> None:
     broken = Probe("broken")
-    readings = Readings({"broken": broken}, Facts(Route.CHAT), ticking())
+    readings = TimedReadings({"broken": broken}, Facts(Route.CHAT), ticking())
     assert (readings["broken"], readings["broken"], broken.asked) == (UNKNOWN, UNKNOWN, 1)
     assert readings.failures == {"broken": "RecursionError: too deep"}
     assert readings.elapsed == {"broken": 0.5}
@@ -64,10 +64,12 @@ def test_a_failing_signal_is_unknown_and_told() -> None:
 
 def test_there_is_no_reading_of_a_signal_that_does_not_exist() -> None:
     with pytest.raises(KeyError):
-        Readings({}, Facts(Route.CHAT), ticking())["absent"]
+        TimedReadings({}, Facts(Route.CHAT), ticking())["absent"]
 
 
 def test_without_a_clock_nothing_is_timed() -> None:
-    readings = Readings({"a": Probe("a")}, Facts(Route.CHAT))
-    assert readings["a"].value == 1
+    signals = {name: Probe(name) for name in ("a", "broken")}
+    readings = Readings(signals, Facts(Route.CHAT))
+    assert [readings[name].value for name in ("a", "broken", "a", "broken")] == [1, None, 1, None]
+    assert (signals["a"].asked, signals["broken"].asked, list(readings.failures)) == (1, 1, ["broken"])
     assert readings.elapsed == {}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pointsman.signals.facts import Message
+from pointsman.signals.facts import Facts, Message, Route
+from pointsman.signals.regex import Regex
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,19 @@ def test_a_bad_pattern_says_why(declare: Any, capfd: pytest.CaptureFixture[str],
     with pytest.raises(ValueError, match=reason):
         declare(type="regex", pattern=pattern)
     assert capfd.readouterr() == ("", "")
+
+
+PATTERNS = [r"(?i)hello", "hello", r"(?P<n>\d{3})", r"(?P<n>[a-z]\d)", r"\Qa|b", "^x", r"y\z", "ü+"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "HELLO", "hello", "123", "a1", "a|b", "xy", "yx", "ü", "nothing", "hello 123 " * 999]
+)
+@pytest.mark.parametrize("first", range(len(PATTERNS)))
+def test_patterns_that_are_looked_for_together_find_what_each_finds_alone(declare: Any, text: str, first: int) -> None:
+    patterns = PATTERNS[first:] + PATTERNS[:first]
+    alone, joined = ([declare(type="regex", pattern=pattern) for pattern in patterns] for _ in range(2))
+    Regex.join(joined[: len(joined) // 2])
+    Regex.join(joined[len(joined) // 2 :])
+    facts = Facts(Route.CHAT, read_messages=lambda: (Message("user", text),))
+    assert [signal.evaluate(facts) for signal in joined] == [signal.evaluate(facts) for signal in alone]

@@ -22,7 +22,7 @@ from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.inbound import Inbound, check_types, parse_json
 from pointsman.gateway.wire.reading import build_facts
 from pointsman.signals.facts import Route
-from pointsman.signals.readings import Readings
+from pointsman.signals.readings import TimedReadings
 
 Form = dict[str, Any]
 Identifier = str | int | float | None
@@ -112,7 +112,8 @@ class Explainer:
         identity = keys.authenticate(self._headers) if keys and _CREDENTIALS & self._headers.keys() else ANONYMOUS
         inbound = Inbound(Route.CHAT, "POST", "/chat/completions", b"", self._headers, raw, body)
         facts = build_facts(inbound, identity, runtime.load)
-        return route_request(runtime, facts, inbound.path, Readings(runtime.signals, facts, time.perf_counter), None)
+        readings = TimedReadings(runtime.signals, facts, time.perf_counter)
+        return route_request(runtime, facts, inbound.path, readings, None)
 
 
 _CREDENTIALS = {"authorization", "x-api-key", "api-key"}

@@ -27,7 +27,7 @@ _PART_KINDS = {
 
 
 def _dicts(value: object) -> Iterable[dict[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else ()
 
 
 def _content(content: object) -> tuple[str, tuple[str, ...]]:
@@ -56,8 +56,8 @@ def _role(message: Mapping[str, Any]) -> str:
 def _chat(body: Body) -> list[Message]:
     turns = []
     for message in _dicts(body.get("messages")):
-        text, kinds = _content(message.get("content"))
-        calls = message.get("tool_calls")
+        content, calls = message.get("content"), message.get("tool_calls")
+        text, kinds = (content, ()) if isinstance(content, str) else _content(content)
         turns.append(Message(_role(message), text, kinds, len(calls) if isinstance(calls, list) else 0))
     return turns
 
