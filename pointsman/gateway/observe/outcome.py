@@ -90,9 +90,10 @@ class Usage(NamedTuple):
     @classmethod
     def read(cls, prompt: object, completion: object, cached: object = None) -> Usage | None:
         """None unless both counts are plausible: usage is never invented."""
-        tokens, generated, reused = map(_count, (prompt, completion, cached))
+        tokens, generated = _count(prompt), _count(completion)
         if tokens is None or generated is None:
             return None
+        reused = None if cached is None else _count(cached)
         return cls(tokens, generated, reused if reused is not None and reused <= tokens else None)
 
     def cost(self, input_price: float, output_price: float) -> float:

@@ -160,7 +160,9 @@ class Watch:
             self._timer, self._timer_at = None, _NEVER
 
     def _arm(self) -> None:
-        self._wake_at(min(self._deadline, self._total, self._listen_at))
+        when = min(self._deadline, self._total, self._listen_at)
+        if when < self._timer_at:
+            self._wake_at(when)
 
     def _wake_at(self, when: float) -> None:
         if when < self._timer_at:

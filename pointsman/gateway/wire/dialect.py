@@ -30,11 +30,13 @@ def _list(value: object) -> list[Any]:
 
 
 def openai_usage(usage: object) -> Usage | None:
-    told = _mapping(usage)
-    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
-    if completion is None and prompt == told.get("total_tokens"):
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if completion is None and prompt == usage.get("total_tokens"):
         completion = 0  # embeddings have none, and do not say so
-    return Usage.read(prompt, completion, _mapping(told.get("prompt_tokens_details")).get("cached_tokens"))
+    details = usage.get("prompt_tokens_details")
+    return Usage.read(prompt, completion, details.get("cached_tokens") if isinstance(details, dict) else None)
 
 
 def responses_usage(usage: object) -> Usage | None:

@@ -30,19 +30,22 @@ def _single_value(body: bytes, key: bytes) -> tuple[int, int] | None:
     if at < 0 or body.find(name, at + 1) >= 0 or rb"\u00" in body:
         return None
     colon = _COLON.match(body, at + len(name))
-    return (colon.end(), _value_end(body, colon.end())) if colon else None
+    if colon is None:
+        return None
+    start = colon.end()
+    return start, _value_end(body, start)
 
 
 def _value_end(body: bytes, start: int) -> int:
     opening = body[start : start + 1]
-    if opening not in (b"{", b"[", b'"'):
-        scalar = _SCALAR.match(body, start)
-        assert scalar is not None
-        return scalar.end()
     if opening == b'"':
         end = body.index(b'"', start + 1) + 1
         if body.find(b"\\", start, end) < 0:
             return end
+    elif opening not in (b"{", b"["):
+        scalar = _SCALAR.match(body, start)
+        assert scalar is not None
+        return scalar.end()
     depth = 0
     for token in _STRUCTURE.finditer(body, start):
         text = token[0]
@@ -93,22 +96,20 @@ def set_members(body: bytes, parsed: Mapping[str, Any], members: Mapping[str, An
     """`body` with these top-level members replaced in place, or appended at the end if absent.
 
     `parsed` is what `body` parses to; it saves a scan in the common case of one plain key."""
-    missing = {key: value for key, value in members.items() if key not in parsed}
-    spans: list[tuple[int, int, bytes]] = []
+    missing: dict[str, Any] = {}
     slow: dict[str, bytes] = {}
     for key, value in members.items():
-        if key in missing or parsed[key] == value:
-            continue
-        encoded = orjson.dumps(value)
-        place = _single_value(body, key.encode())
-        if place is None:
-            slow[key] = encoded
-        else:
-            spans.append((*place, encoded))
+        if key not in parsed:
+            missing[key] = value
+        elif parsed[key] != value:
+            place = _single_value(body, key.encode())
+            if place is None:
+                slow[key] = orjson.dumps(value)
+            else:
+                body = body[: place[0]] + orjson.dumps(value) + body[place[1] :]
     if slow:
-        spans += [(m.start, m.end, slow[m.key]) for m in top_level_members(body) if m.key in slow]
-    for start, end, encoded in sorted(spans, reverse=True):
-        body = body[:start] + encoded + body[end:]
+        for member in reversed([member for member in top_level_members(body) if member.key in slow]):
+            body = body[: member.start] + slow[member.key] + body[member.end :]
     return _append(body, missing) if missing else body
 
 

@@ -1,33 +1,20 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pointsman.gateway.pools.balance.scorers import kv_pressure, latency, occupancy
+from pointsman.gateway.pools.balance.scorers import latency, occupancy
 from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.load import Reading
 
 
-def endpoint(kv: float | None = None, running: float = 0.0) -> Endpoint:
+def endpoint(running: float = 0.0) -> Endpoint:
     made = Endpoint("http://a:1")
-    made.read(Reading(running, 0, kv), made.mark(), 10.0)
+    made.read(Reading(running, 0), made.mark(), 10.0)
     return made
 
 
 def test_occupancy_counts_the_request_that_comes() -> None:
     assert occupancy(endpoint(running=4), 0.0) == 5
-
-
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_pressure_grows_with_the_cache(low: float, high: float) -> None:
-    low, high = sorted((low, high))
-    assert kv_pressure(endpoint(low), 0.0) <= kv_pressure(endpoint(high), 0.0)
-
-
-def test_an_unknown_cache_adds_nothing() -> None:
-    assert kv_pressure(endpoint(None), 0.0) == 0
-    assert kv_pressure(Endpoint("http://a:1"), 0.0) == 0
 
 
 def test_latency_grows_with_the_requests_there() -> None:

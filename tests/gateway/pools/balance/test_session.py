@@ -71,6 +71,16 @@ def test_a_few_requests_are_no_overload() -> None:
     assert homes(endpoints) == before
 
 
+def test_a_prompt_that_its_endpoint_still_reads_sends_a_session_to_the_next() -> None:
+    endpoints = fleet(4)
+    before = homes(endpoints)
+    endpoints[0].inflight = endpoints[0].unanswered = 1
+    assert endpoints[0] not in homes(endpoints).values()
+    for endpoint in endpoints[1:]:
+        endpoint.inflight = endpoint.unanswered = 1
+    assert homes(endpoints) == before
+
+
 def test_load_stays_bounded_when_few_sessions_send_everything() -> None:
     endpoints, balancer = fleet(8), Session(Random(7))
     for number in range(800):
