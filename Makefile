@@ -24,7 +24,7 @@ bench: $(VENV)/.dev   ## the tables of docs/benchmarks.md
 
 lock:                 ## after a change of dependencies in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -q -o requirements/run.lock
-	uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -q -o requirements/dev.lock -c requirements/run.lock
+	uv pip compile pyproject.toml --extra build --extra dev --extra bench --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -q -o requirements/dev.lock -c requirements/run.lock
 
 clean:
 	rm -rf $(VENV)
