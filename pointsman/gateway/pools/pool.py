@@ -31,6 +31,10 @@ from pointsman.gateway.schema import PoolConfig
 from pointsman.signals.facts import PoolLoad
 
 _FREE_RETRIES = 3
+_FEW = 16
+"""Endpoints up to which every reading is summed up at once."""
+_BREATH = 0.0005
+"""Seconds for each of the others between two sums."""
 
 _log = structlog.get_logger("pointsman.pools")
 
@@ -68,6 +72,7 @@ class Pool:
         self._live: Sequence[Endpoint] = ()
         self._free: Sequence[Endpoint] = ()  # those that are asked first
         self._due = 0.0
+        self._refreshed = 0.0
         self._beyond = 0.0
         self._waiting: float | None = None
         self._kv: float | None = None
@@ -258,7 +263,9 @@ class Pool:
     def observed(self, endpoint: Endpoint, reading: Reading, mark: Mark) -> None:
         now = self.clock()
         endpoint.read(reading, mark, now + self.config.stale)
-        self._refresh(now)
+        # A pick looks at the endpoint itself. To sum up all for each reading of each would take a large pool's time.
+        others = len(self.endpoints) - _FEW
+        self._due = min(self._due, self._refreshed + others * _BREATH if others > 0 else now)
 
     def checked(self, endpoint: Endpoint, check: Check, complaint: str = "") -> None:
         self._referee.checked(endpoint, check, complaint, self.clock())
@@ -272,6 +279,7 @@ class Pool:
         return now
 
     def _refresh(self, now: float) -> None:
+        self._refreshed = now
         due = float("inf")
         for endpoint in self.endpoints:
             if endpoint.reading is not None and now >= endpoint.fresh_until:

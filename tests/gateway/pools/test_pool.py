@@ -219,6 +219,13 @@ class TestSnapshot:
         for task in waiting:
             task.cancel()
 
+    def test_many_endpoints_are_summed_up_in_time(self, make_pool: MakePool, clock: Any) -> None:
+        pool = make_pool(*(f"e{number}" for number in range(100)), limits={"inflight": 100}, engine="vllm")
+        for endpoint in pool.endpoints:
+            pool.observed(endpoint, Reading(1, 2, 0.5), endpoint.mark())
+        clock.now += 0.1
+        assert pool.snapshot() == PoolLoad(3.0, 200, 0, 0.5, True)
+
 
 class TestReload:
     def test_what_stays_keeps_its_leases_and_its_health(self, make_pool: MakePool, make_config: MakeConfig) -> None:
