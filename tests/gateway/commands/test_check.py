@@ -96,9 +96,7 @@ def test_brackets_are_text(path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("name", ["minimal.yaml", "rules.yaml", "resilient.yaml"])
-def test_the_examples_are_clean(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_examples_are_clean(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_KEY", "shop")
     monkeypatch.setenv("BATCH_KEY", "batch")
     path = Path(__file__).parents[3] / "examples" / name
