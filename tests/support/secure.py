@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ssl
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ NAME = "models.test"
 _AUTHORITY = trustme.CA()
 _SERVER = _AUTHORITY.issue_cert(NAME, "127.0.0.1")
 _FOLDER = tempfile.TemporaryDirectory()
+atexit.register(_FOLDER.cleanup)
 
 CERTIFICATE = Path(_FOLDER.name) / "authority.pem"
 _AUTHORITY.cert_pem.write_to_path(CERTIFICATE)
