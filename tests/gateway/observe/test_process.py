@@ -3,12 +3,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from pointsman.gateway.observe import process
 from pointsman.gateway.observe.process import Process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -33,10 +33,20 @@ def test_the_values_are_those_of_the_prometheus_client() -> None:
     assert 0 < ours["process_cpu_seconds_total"] <= time.process_time()
 
 
+class OldFolder:
+    """Its size tells nothing."""
+
+    def stat(self) -> os.stat_result:
+        return os.stat_result([0] * 10)
+
+    def __fspath__(self) -> str:
+        return "/proc/self/fd"
+
+
 @pytest.mark.parametrize("size", [None, 0], ids=["this kernel", "one before Linux 6.2"])
 def test_open_files_are_counted(size: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if size is not None:
-        monkeypatch.setattr(Path, "stat", lambda path: os.stat_result([0] * 10))
+        monkeypatch.setattr(process, "_FILES", OldFolder())
     before = read()["process_open_fds"]
     reader, writer = os.pipe()
     try:
