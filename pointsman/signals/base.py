@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from math import inf
 from types import MappingProxyType
 from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
 
@@ -56,6 +57,25 @@ class Shape(StrEnum):
     NUMBER = "number"
 
 
+class LabelCount(StrEnum):
+    """How many labels a signal gives at once, if its value is known."""
+
+    ONE = "one"
+    AT_MOST_ONE = "at most one"
+    ANY = "any number"
+
+
+class Numbers(NamedTuple):
+    """Which numbers a signal can give, both ends included."""
+
+    least: float = -inf
+    most: float = inf
+    whole: bool = False
+
+
+COUNT = Numbers(least=0, whole=True)
+
+
 class SignalOptions(BaseModel):
     """The YAML of one signal. Each signal type narrows `type` to a Literal and adds its options."""
 
@@ -73,7 +93,13 @@ class Signal(ABC, Generic[OptionsT]):
     if they are bad), then called for each request. `evaluate` is pure and must not raise on any text."""
 
     Options: ClassVar[type[SignalOptions]]
-    cost: ClassVar[Cost] = Cost.HEURISTIC
+    cost: Cost = Cost.HEURISTIC
+    label_count: LabelCount = LabelCount.AT_MOST_ONE
+    """If it gives labels."""
+    numbers: Numbers = Numbers()
+    """If it gives numbers: those that can occur."""
+    plain: bool = True
+    """Whether `evaluate` is all there is to it; see `NeuralSignal` and `Derived` for the others."""
 
     def __init__(self, name: str, options: OptionsT) -> None:
         self.name = name

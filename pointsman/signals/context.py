@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pointsman.signals.base import Shape, Signal, SignalValue
+from pointsman.signals.base import COUNT, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import RangeOptions
 
@@ -15,6 +15,7 @@ class ContextOptions(RangeOptions):
 
 class Context(Signal[ContextOptions]):
     Options = ContextOptions
+    numbers = COUNT
 
     def __init__(self, name: str, options: ContextOptions) -> None:
         super().__init__(name, options)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from pointsman.signals.base import FALSE, TRUE, Shape, Signal, SignalValue
+from pointsman.signals.base import COUNT, FALSE, TRUE, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts, Message
 from pointsman.signals.options import RangeOptions, exactly_one
 
@@ -37,6 +37,7 @@ class ConversationOptions(RangeOptions):
 
 class Conversation(Signal[ConversationOptions]):
     Options = ConversationOptions
+    numbers = COUNT
 
     def __init__(self, name: str, options: ConversationOptions) -> None:
         super().__init__(name, options)

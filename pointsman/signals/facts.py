@@ -48,6 +48,13 @@ class Message(NamedTuple):
     tool_calls: int = 0
 
 
+class Tool(NamedTuple):
+    """A tool that the request offers, as its client describes it."""
+
+    name: str
+    description: str = ""
+
+
 class PoolLoad(NamedTuple):
     """A pool's state at the moment of the request; None is unknown, which is not zero."""
 
@@ -77,6 +84,7 @@ class _Given(NamedTuple):
     read_messages: Callable[[], Sequence[Message]] = tuple
     read_tools: Callable[[], Sequence[str]] = tuple  # names of the tools offered
     read_tool_text: Callable[[], str] = str  # the tools' definitions as the body writes them
+    read_offered: Callable[[], Sequence[Tool]] = tuple
     headers: Mapping[str, str] = MappingProxyType({})  # names in lower case
     tenant: str | None = None
     roles: frozenset[str] = frozenset()
@@ -100,6 +108,11 @@ class Facts(_Given):
         return tuple(self.read_tools())
 
     @lazy
+    def offered(self) -> tuple[Tool, ...]:
+        """The tools with their descriptions; also those that older clients offer as `functions`."""
+        return tuple(self.read_offered())
+
+    @lazy
     def user_text(self) -> str:
         """The last user message, '' without one."""
         for message in reversed(self.messages):
@@ -121,6 +134,11 @@ class Facts(_Given):
             chosen = [m for m in self.messages if m.role == scope] if scope is not Scope.ALL else self.messages
             text = self._derived[scope] = "\n".join([m.text for m in chosen if m.text])
         return text
+
+    @lazy
+    def notes(self) -> dict[str, Any]:
+        """What signals keep between their steps, each under its name."""
+        return {}
 
     @lazy
     def _derived(self) -> dict[Scope | tuple[Callable[[str], Any], Scope], Any]:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pointsman.signals.base import FALSE, TRUE, Shape, Signal, SignalValue
+from pointsman.signals.base import COUNT, FALSE, TRUE, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts, Message
 from pointsman.signals.options import RangeOptions, exactly_one
 
@@ -29,6 +29,7 @@ class PartsOptions(RangeOptions):
 
 class Parts(Signal[PartsOptions]):
     Options = PartsOptions
+    numbers = COUNT
 
     def __init__(self, name: str, options: PartsOptions) -> None:
         super().__init__(name, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pointsman.signals.base import Shape
+from pointsman.signals.base import COUNT, Numbers, Shape
 
 POOL_FIELDS: Mapping[str, Shape] = MappingProxyType(
     {
@@ -17,3 +17,10 @@ POOL_FIELDS: Mapping[str, Shape] = MappingProxyType(
     }
 )
 """The fields of `PoolLoad`, and what `when:` may do with each."""
+
+POOL_NUMBERS: Mapping[str, Numbers] = MappingProxyType(
+    {"load": Numbers(least=0), "queue": COUNT, "inflight": COUNT, "kv": Numbers(least=0, most=1)}
+)
+
+ALWAYS_KNOWN = frozenset({"inflight", "healthy"})
+"""The fields that are never None."""

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pointsman.signals.base import UNKNOWN, Cost, Signal, SignalValue
+from pointsman.signals.derived import Derived
+from pointsman.signals.encoder.encoding import Encoding
 from pointsman.signals.facts import Facts
+from pointsman.signals.neural import NeedsEncoding, NeuralSignal
 
 
 class Readings:
-    """`readings[name]` evaluates on first use; KeyError for a name that no signal has."""
+    """`readings[name]` evaluates on first use; KeyError for a name that no signal has, NeedsEncoding for a neural
+    one whose passages nobody has given to `encoded` yet."""
 
-    __slots__ = ("_facts", "_signals", "elapsed", "failures", "values")
+    __slots__ = (
+        "_encodings", "_facts", "_passages", "_signals", "elapsed", "encoder_seconds", "failures", "missed", "values",
+    )  # fmt: skip
 
     def __init__(self, signals: Mapping[str, Signal[Any]], facts: Facts) -> None:
         self._signals = signals
         self._facts = facts
+        self._encodings: dict[str, Encoding] | None = None
+        self._passages: dict[str, Sequence[str]] | None = None
         self.values: dict[str, SignalValue] = {}
         self.elapsed: dict[str, float] = {}  # seconds, of those that were timed
+        self.encoder_seconds = 0.0  # waited for the encoder
         self.failures: dict[str, str] = {}
+        self.missed: dict[str, str] = {}  # neural signals that the encoder could not serve, by why
 
     def __getitem__(self, name: str, /) -> SignalValue:
         values = self.values
@@ -27,32 +38,81 @@ class Readings:
             return values[name]
         signal = self._signals[name]
         try:
-            value = values[name] = signal.evaluate(self._facts)
+            value = signal.evaluate(self._facts) if signal.plain else self._read(name, signal)
+        except NeedsEncoding:
+            raise
         # Signals are the part that others extend, and run on text that anyone may send: whatever one of them
         # raises is its own failure, reported by name, and never that of the request.
         except Exception as error:  # noqa: BLE001
-            value = values[name] = UNKNOWN
+            value = UNKNOWN
             self.failures[name] = f"{type(error).__name__}: {error}"
+        values[name] = value
         return value
 
+    def encoded(self, encodings: Mapping[str, Encoding], seconds: float) -> None:
+        """The encodings of the passages that NeedsEncoding asked for."""
+        self._encodings = {**(self._encodings or {}), **encodings}
+        self.encoder_seconds += seconds
+
+    def unencoded(self, passages: Sequence[str], why: str, seconds: float) -> None:
+        """No encoding of them will come: the signals that wait for one say what they can without."""
+        self.encoder_seconds += seconds
+        missing = set(passages)
+        for name, wanted in (self._passages or {}).items():
+            if name not in self.values and not missing.isdisjoint(wanted):
+                self.values[name] = self._unread(name)
+                self.missed[name] = why
+
     def read_texts(self) -> None:
-        """Evaluate the signals that read text, in whichever thread that is best done."""
+        """Evaluate what reads text, in whichever thread that is best done."""
         for name, signal in self._signals.items():
-            if signal.cost > Cost.FREE:
+            if signal.cost is Cost.HEURISTIC:
                 _ = self[name]
+            elif signal.cost is Cost.NEURAL:
+                with suppress(NeedsEncoding):  # its passages are chosen now
+                    _ = self[name]
+
+    def _unread(self, name: str) -> SignalValue:
+        signal = self._signals[name]
+        assert isinstance(signal, NeuralSignal)
+        try:
+            return signal.unread(self._facts)
+        except Exception as error:  # noqa: BLE001  as in __getitem__
+            self.failures[name] = f"{type(error).__name__}: {error}"
+            return UNKNOWN
+
+    def _read(self, name: str, signal: Any) -> SignalValue:
+        if isinstance(signal, Derived):
+            return signal.combine(self.__getitem__)
+        assert isinstance(signal, NeuralSignal)
+        if self._passages is None:
+            self._passages = {}
+        passages = self._passages.get(name)
+        if passages is None:
+            passages = self._passages[name] = signal.passages(self._facts)
+        known = self._encodings or {}
+        missing = [passage for passage in passages if passage not in known]
+        if missing:
+            raise NeedsEncoding(missing)
+        value: SignalValue = signal.read(self._facts, [known[passage] for passage in passages])
+        return value
 
 
 class TimedReadings(Readings):
-    __slots__ = ("_clock",)
+    __slots__ = ("_clock", "_within")
 
     def __init__(self, signals: Mapping[str, Signal[Any]], facts: Facts, clock: Callable[[], float]) -> None:
         super().__init__(signals, facts)
         self._clock = clock
+        self._within = 0.0  # seconds of the signals that the present one is made of
 
     def __getitem__(self, name: str, /) -> SignalValue:
         if name in self.values:
             return self.values[name]
-        start = self._clock()
-        value = super().__getitem__(name)
-        self.elapsed[name] = self._clock() - start
-        return value
+        start, outside, self._within = self._clock(), self._within, 0.0
+        try:
+            return super().__getitem__(name)
+        finally:
+            whole = self._clock() - start
+            self.elapsed[name] = self.elapsed.get(name, 0.0) + whole - self._within
+            self._within = outside + whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from pointsman.signals.base import FALSE, TRUE, Cost, Shape, Signal, SignalValue
+from pointsman.signals.base import FALSE, TRUE, Cost, LabelCount, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import AnyOptions
 from pointsman.signals.text import as_label
@@ -17,6 +17,7 @@ class RoleOptions(AnyOptions):
 
 class Role(Signal[RoleOptions]):
     Options = RoleOptions
+    label_count = LabelCount.ANY
     cost = Cost.FREE
 
     def __init__(self, name: str, options: RoleOptions) -> None:

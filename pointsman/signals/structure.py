@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
-from pointsman.signals.base import Shape, Signal, SignalValue
+from pointsman.signals.base import COUNT, Shape, Signal, SignalValue
 from pointsman.signals.facts import Facts
 from pointsman.signals.options import RangeOptions, TextOptions
 from pointsman.signals.text import count_words
@@ -75,6 +75,7 @@ class StructureOptions(RangeOptions, TextOptions):
 
 class Structure(Signal[StructureOptions]):
     Options = StructureOptions
+    numbers = COUNT
 
     def __init__(self, name: str, options: StructureOptions) -> None:
         super().__init__(name, options)

@@ -7,27 +7,47 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from pointsman.policies.inputs import connect
 from pointsman.signals.base import SignalOptions
-from pointsman.signals.facts import Facts, Message, Route
+from pointsman.signals.facts import Facts, Message, Route, Tool
 from pointsman.signals.language import LANGUAGES
+from pointsman.signals.neural import NeuralSignal
 from pointsman.signals.options import RangeOptions, TextOptions
 from pointsman.signals.pool import POOL_FIELDS
+from pointsman.signals.readings import Readings
 from pointsman.signals.registry import SIGNALS
+from tests.support.neural import encode_for, shipped
 
 DOCS = (Path(__file__).parents[2] / "docs" / "signals.md").read_text("utf-8")
 
+EXEMPLARS = str(Path(__file__).with_name("exemplars.jsonl"))
+
 MINIMAL: dict[str, dict[str, Any]] = {
+    "classifier": {"data": EXEMPLARS},
+    "complexity": {},
     "context": {},
     "conversation": {"count": "turns"},
+    "domain": {},
+    "embedding": {"examples": ["a refund"]},
+    "fact_check": {},
+    "feedback": {},
     "header": {"name": "x-plan"},
+    "kb": {"data": EXEMPLARS},
+    "jailbreak": {},
     "keyword": {"any": ["urgent"], "typos": 2},
     "language": {},
+    "modality": {},
     "parts": {"any": ["image", "text"]},
+    "pii": {},
+    "projection": {"weights": {"size": 1}},
+    "preference": {"examples": {"poems": ["write a poem"]}, "turns": 3},
+    "reask": {"turns": 3},
     "regex": {"pattern": "(a|b)+c"},
     "role": {},
     "schedule": {},
     "structure": {"count": "words"},
     "tenant": {},
+    "tools": {},
     "tools_offered": {},
 }
 
@@ -105,5 +125,13 @@ def test_an_unknown_type_or_option_is_refused(declare: Any) -> None:
     ids=["empty", "control", "surrogates", "emoji", "marks", "long"],
 )
 def test_no_text_makes_a_signal_fail(declare: Any, name: str, text: str) -> None:
-    facts = Facts(Route.CHAT, read_messages=lambda: (Message("system", text), Message("user", text)))
-    declare(type=name, **MINIMAL[name]).evaluate(facts)
+    turns = (Message("system", text), Message("user", text), Message("assistant", text), Message("user", text))
+    signal = declare(type=name, **MINIMAL[name])
+    if isinstance(signal, NeuralSignal):
+        signal.prepare(shipped())
+    signals = {"size": declare(type="context"), name: signal}
+    assert connect(signals, signals) == []
+    tools = (Tool(text[:1000], text), Tool(text[:100], ""), Tool("other", text))
+    readings = Readings(signals, Facts(Route.CHAT, read_messages=lambda: turns, read_offered=lambda: tools))
+    encode_for(readings, name)
+    assert readings.failures == {}
