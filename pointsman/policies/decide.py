@@ -1,54 +1,15 @@
-"""Which decision a request meets.
-
-All conditions become one Python function when a policy is built, because a hundred decisions of five
-conditions each have to be asked within microseconds. Our expression tree is translated node by node into
-Python's own, where the text of the policy occurs only as constants. Each signal has one local variable,
-read when a condition first needs it. `domain.math and size > 8000` and after it `urgent and size > 100` become
-
-    def decide(readings, pools):
-        if (v0 := read_v0(readings, pools)) > 8000 and "math" in (v1 := read_v1(readings, pools)):
-            return 0
-        if (v2 := readings["urgent"].value or False) and v0 > 100:
-            return 1
-        return -1
-
-A variable that need not be set when a condition is asked starts as None: `((v1 := …) if v1 is None else v1)`.
-"""
+"""Which decision a request meets."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
-from types import FunctionType
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
+from itertools import groupby
+from typing import Any
 
-from pointsman.policies.expr import (
-    And,
-    Compare,
-    Constant,
-    Expr,
-    Not,
-    Or,
-    PoolRef,
-    Reference,
-    SignalRef,
-    references,
-)
-from pointsman.policies.types import Decision
-from pointsman.signals.base import Cost, Shape, Signal, SignalValue
-from pointsman.signals.facts import PoolLoad
-
-
-class Readings(Protocol):
-    """One request's signals; evaluates a signal when it is first asked for."""
-
-    def __getitem__(self, name: str, /) -> SignalValue: ...
-
-
-Pools: TypeAlias = Callable[[str], PoolLoad]
+from pointsman.policies.compiled import first_of
+from pointsman.policies.types import Decision, Pools, Readings, Strategy
+from pointsman.signals.base import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,207 +22,38 @@ def in_order(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     return tuple(sorted(decisions, key=lambda decision: -decision.priority))
 
 
+def tiers(decisions: Iterable[Decision], strategy: Strategy) -> list[list[Decision]]:
+    """The decisions in order, with those together that are compared with each other."""
+    ordered = in_order(decisions)
+    if strategy == "confidence":
+        return [list(tier) for _, tier in groupby(ordered, key=lambda decision: decision.priority)]
+    return [[decision] for decision in ordered]
+
+
 class Policy:
     """Built once per reload from decisions whose expressions have no `resolve.problems`."""
 
-    def __init__(self, decisions: Iterable[Decision], signals: Mapping[str, Signal[Any]]) -> None:
-        self.decisions = in_order(decisions)
-        self._first = _Compiler(signals).function([decision.when for decision in self.decisions])
+    def __init__(
+        self,
+        decisions: Iterable[Decision],
+        signals: Mapping[str, Signal[Any]],
+        strategy: Strategy = "priority",
+    ) -> None:
+        ranked = tiers(decisions, strategy)
+        self.decisions = tuple(decision for tier in ranked for decision in tier)
+        self.strategy: Strategy = strategy
+        self._signals = signals
+        self._first = first_of([[decision.when for decision in tier] for tier in ranked], signals)
         self._verdicts = (*map(Verdict, self.decisions), Verdict(None))  # index -1 is no match
 
     def decide(self, readings: Readings, pools: Pools) -> Verdict:
-        """The first decision that holds. Signals that cannot change that are not read."""
+        """The decision that wins. Signals that cannot change that are not read."""
         return self._verdicts[self._first(readings, pools)]
 
-
-class _Unknown:
-    """Stands for a value that is not known: every question about it has the same answer."""
-
-    def __init__(self, answer: bool) -> None:
-        self._answer = answer
-
-    def __bool__(self) -> bool:
-        return self._answer
-
-    def _answers(self, other: object) -> bool:
-        return self._answer
-
-    __contains__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _answers
-
-
-_UNKNOWN: Final = {answer: _Unknown(answer) for answer in (False, True)}
-
-Operand: TypeAlias = bool | float | Collection[str] | _Unknown
-Read: TypeAlias = Callable[[Readings, Pools], Operand]
-
-
-def _number_reader(name: str, unknown: _Unknown) -> Read:
-    def read(readings: Readings, pools: Pools) -> Operand:
-        value: Any = readings[name].value
-        return unknown if value is None else value
-
-    return read
-
-
-def _label_reader(name: str, unknown: _Unknown) -> Read:
-    none = unknown if unknown else ()  # which has no label either, and is asked far quicker
-
-    def read(readings: Readings, pools: Pools) -> Operand:
-        value: Any = readings[name].value
-        if value is None:
-            return none
-        return (value,) if isinstance(value, str) else value
-
-    return read
-
-
-def _pool_reader(pool: str, field: str) -> Read:
-    def read(readings: Readings, pools: Pools) -> Operand:
-        value: Operand | None = getattr(pools(pool), field)
-        return _UNKNOWN[False] if value is None else value
-
-    return read
-
-
-_OPERATORS: Final[dict[str, type[ast.cmpop]]] = {
-    "<": ast.Lt,
-    "<=": ast.LtE,
-    ">": ast.Gt,
-    ">=": ast.GtE,
-    "==": ast.Eq,
-    "!=": ast.NotEq,
-}
-
-
-Known: TypeAlias = frozenset[Reference]
-"""Whose variables are set at some point of the function, however it was reached."""
-
-
-class _Test(NamedTuple):
-    """A condition, and what is known once it was true, once it was false."""
-
-    code: ast.expr
-    if_true: Known
-    if_false: Known
-
-
-class _Compiler:
-    """Writes the function of one policy."""
-
-    def __init__(self, signals: Mapping[str, Signal[Any]]) -> None:
-        self._signals = signals
-        self._variables: dict[Reference, str] = {}
-        self._perhaps_set: set[str] = set()
-        self._readers: dict[str, Any] = {}
-
-    def function(self, conditions: Sequence[Expr]) -> Callable[[Readings, Pools], int]:
-        """The index of the first condition that holds, else -1."""
-        module = ast.parse("def decide(readings, pools): pass")
-        define = module.body[0]
-        assert isinstance(define, ast.FunctionDef)
-        tests = list(self._tests(conditions))
-        define.body = [*self._unread(), *tests, ast.Return(ast.Constant(-1))]
-        names = self._readers.copy()
-        code = compile(ast.fix_missing_locations(module), "<policy>", "exec")
-        FunctionType(code, names)()  # runs the `def`, which puts `decide` among the names
-        return cast(Callable[[Readings, Pools], int], names["decide"])
-
-    def _unread(self) -> list[ast.stmt]:
-        targets: list[ast.expr] = [ast.Name(name, ast.Store()) for name in sorted(self._perhaps_set)]
-        return [ast.Assign(targets, ast.Constant(None))] if targets else []
-
-    def _tests(self, conditions: Iterable[Expr]) -> Iterator[ast.stmt]:
-        known: Known = frozenset()
-        for index, condition in enumerate(conditions):
-            test = self._test(condition, known)
-            yield ast.If(test.code, [ast.Return(ast.Constant(index))], [])
-            known = test.if_false
-
-    def _test(self, expr: Expr, known: Known) -> _Test:
-        match expr:
-            case Constant():
-                return _Test(ast.Constant(expr.value), known, known)
-            case SignalRef(name, label) if label is not None:
-                signal = SignalRef(name)
-                return _leaf(ast.Compare(ast.Constant(label), [ast.In()], [self._value(signal, known)]), known, signal)
-            case SignalRef() | PoolRef():
-                return _leaf(self._value(expr, known), known, expr)
-            case Compare(ref, operator, number):
-                compared = ast.Compare(self._value(ref, known), [_OPERATORS[operator]()], [_number(number)])
-                return _leaf(compared, known, ref)
-            case Not(operand):
-                test = self._test(operand, known)
-                return _Test(ast.UnaryOp(ast.Not(), test.code), test.if_false, test.if_true)
-            case And(operands):
-                tests = self._chain(operands, known, lambda test: test.if_true)
-                return _Test(_joined(ast.And(), tests), tests[-1].if_true, _common(t.if_false for t in tests))
-            case Or(operands):
-                tests = self._chain(operands, known, lambda test: test.if_false)
-                return _Test(_joined(ast.Or(), tests), _common(t.if_true for t in tests), tests[-1].if_false)
-
-    def _chain(self, operands: Iterable[Expr], known: Known, goes_on: Callable[[_Test], Known]) -> list[_Test]:
-        """Cheapest first; `goes_on` tells what is known when the next operand is asked."""
-        tests = []
-        for operand in sorted(operands, key=self._cost):
-            tests.append(self._test(operand, known))
-            known = goes_on(tests[-1])
-        return tests
-
-    def _value(self, ref: Reference, known: Known) -> ast.expr:
-        if ref in known:
-            return _load(self._variables[ref])
-        met = ref in self._variables
-        name = self._variables.setdefault(ref, f"v{len(self._variables)}")
-        read = ast.NamedExpr(ast.Name(name, ast.Store()), self._read(ref, f"read_{name}"))
-        if not met:
-            return read
-        self._perhaps_set.add(name)
-        unset = ast.Compare(_load(name), [ast.Is()], [ast.Constant(None)])
-        return ast.IfExp(unset, read, _load(name))
-
-    def _read(self, ref: Reference, reader: str) -> ast.expr:
-        if isinstance(ref, PoolRef):
-            self._readers[reader] = _pool_reader(ref.pool, ref.field)
-        else:
-            signal = self._signals[ref.name]
-            if signal.shape is Shape.BOOL:
-                return _boolean(ref.name, signal.options.on_unknown)
-            kind = _label_reader if signal.shape is Shape.LABEL else _number_reader
-            self._readers[reader] = kind(ref.name, _UNKNOWN[signal.options.on_unknown])
-        return ast.Call(_load(reader), [_load("readings"), _load("pools")], [])
-
-    def _cost(self, expr: Expr) -> int:
-        """That of the dearest signal that may have to be read."""
-        return max((self._reference_cost(ref) for ref in references(expr)), default=-1)
-
-    def _reference_cost(self, ref: Reference) -> int:
-        return self._signals[ref.name].cost if isinstance(ref, SignalRef) else Cost.FREE
-
-
-def _load(name: str) -> ast.expr:
-    return ast.Name(name, ast.Load())
-
-
-def _number(number: float) -> ast.expr:
-    """Whole numbers as int, because most signals count, and Python compares equal types several times faster."""
-    return ast.Constant(int(number) if float(number).is_integer() and abs(number) < 2**53 else number)
-
-
-def _boolean(signal: str, on_unknown: bool) -> ast.expr:
-    """True or False, and no call, because most signals are boolean."""
-    value = ast.Attribute(ast.Subscript(_load("readings"), ast.Constant(signal), ast.Load()), "value", ast.Load())
-    if on_unknown:
-        return ast.Compare(value, [ast.IsNot()], [ast.Constant(False)])
-    return ast.BoolOp(ast.Or(), [value, ast.Constant(False)])
-
-
-def _leaf(code: ast.expr, known: Known, read: Reference) -> _Test:
-    return _Test(code, known | {read}, known | {read})
-
-
-def _joined(operator: ast.boolop, tests: Iterable[_Test]) -> ast.expr:
-    return ast.BoolOp(operator, [test.code for test in tests])
-
-
-def _common(known: Iterable[Known]) -> Known:
-    return reduce(and_, known)
+    def guards(self) -> Policy | None:
+        """What of it matters where only its own answers do; None if it has none."""
+        ranked = tiers(self.decisions, self.strategy)
+        while ranked and all(decision.respond is None for decision in ranked[-1]):
+            ranked.pop()
+        kept = [decision for tier in ranked for decision in tier]
+        return Policy(kept, self._signals, self.strategy) if kept else None

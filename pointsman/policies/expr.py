@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +13,7 @@ from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_a
 
 from pointsman.policies.hints import explain
 
-KEYWORDS: Final = frozenset({"and", "or", "not", "true", "false", "pool"})
+KEYWORDS: Final = frozenset({"and", "or", "not", "in", "true", "false", "pool"})
 """Names that no signal can have, because an expression reads them differently."""
 
 MAX_LENGTH: Final = 65536
@@ -36,21 +37,27 @@ _GRAMMAR: Final = r"""
          | atom
 ?atom: "(" disjunction ")"
      | reference
+     | reference _IN list -> within
+     | reference NOT _IN list -> outside
      | reference COMPARE NUMBER -> compare
      | NUMBER COMPARE reference -> compare_mirrored
      | TRUE -> constant
      | FALSE -> constant
-reference: NAME ("." PART)*
+reference: (NAME | QUOTED) ("." (PART | QUOTED))*
+list: "[" [item ("," item)* ","?] "]"
+?item: NUMBER | PART | QUOTED
 
 _OR.2: /or(?![\w-])/
 _AND.2: /and(?![\w-])/
+_IN.2: /in(?![\w-])/
 NOT.2: /not(?![\w-])/
 TRUE.2: /true(?![\w-])/
 FALSE.2: /false(?![\w-])/
 COMPARE: /<=|>=|==|!=|<|>/
-NUMBER.1: /-?\d+(\.\d+)?([eE][+-]?\d+)?(?![\w.])/
-NAME.1: /(?!(and|or|not|true|false)(?![\w-]))[^\W\d][\w-]*/
+NUMBER.1: /-?\d+(\.\d+)?([eE][+-]?\d+)?(?![\w.-])/
+NAME.1: /(?!(and|or|not|in|true|false)(?![\w-]))[^\W\d][\w-]*/
 PART: /\w[\w-]*/
+QUOTED: /"[^"\n]*"/
 %ignore /\s+/
 """
 
@@ -95,9 +102,10 @@ class Constant(Node):
 class SignalRef(Node):
     name: str
     label: str | None = None
+    label_place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)  # in a list
 
     def __str__(self) -> str:
-        return self.name if self.label is None else f"{self.name}.{self.label}"
+        return written(self.name) if self.label is None else f"{written(self.name)}.{_part(self.label)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ class PoolRef(Node):
     field: str
 
     def __str__(self) -> str:
-        return f"pool.{self.pool}.{self.field}"
+        return f"pool.{_part(self.pool)}.{self.field}"
 
 
 Reference: TypeAlias = SignalRef | PoolRef
@@ -146,6 +154,19 @@ class Or(Node):
 
     def __str__(self) -> str:
         return " or ".join(_grouped(o, Or) for o in self.operands)
+
+
+_BARE_NAME: Final = re.compile(r"[^\W\d][\w-]*")
+_BARE_PART: Final = re.compile(r"\w[\w-]*")
+
+
+def written(name: str) -> str:
+    """A name as it stands in an expression: in quotes if it needs them."""
+    return name if _BARE_NAME.fullmatch(name) and name not in KEYWORDS else f'"{name}"'
+
+
+def _part(label: str) -> str:
+    return label if _BARE_PART.fullmatch(label) else f'"{label}"'
 
 
 Expr: TypeAlias = Constant | SignalRef | PoolRef | Compare | Not | And | Or
@@ -219,13 +240,24 @@ class _Builder(Transformer[Token, Any]):
 
     def reference(self, name: Token, *parts: Token) -> Reference:
         place = _token_place(name)
-        if max(map(len, (name, *parts))) > MAX_NAME:
-            raise ExprError(f"a name or label is at most {MAX_NAME} characters long", place)
+        names = [_unquoted(token) for token in (name, *parts)]
         if name == "pool":
-            return _pool_reference(parts, place)
+            return _pool_reference(names[1:], place)
         if len(parts) > 1:
             raise ExprError(f"`{name}.{parts[0]}.{parts[1]}` has too many parts; write `signal.label`", place)
-        return SignalRef(str(name), str(parts[0]) if parts else None, place=place)
+        return SignalRef(names[0], names[1] if parts else None, place=place)
+
+    def list(self, *items: Token | None) -> tuple[Token, ...]:
+        return tuple(item for item in items if item is not None)
+
+    def within(self, reference: Reference, items: tuple[Token, ...]) -> Expr:
+        tests = tuple(_equals(reference, item) for item in items)
+        if not tests:
+            raise ExprError(f"nothing is in an empty list; write `{reference} in [one, other]`", reference.place)
+        return tests[0] if len(tests) == 1 else Or(tests, place=reference.place)
+
+    def outside(self, reference: Reference, _: Token, items: tuple[Token, ...]) -> Expr:
+        return Not(self.within(reference, items), place=reference.place)
 
     def compare(self, reference: Reference, operator: Token, number: Token) -> Expr:
         return Compare(reference, cast(Operator, str(operator)), _number(number), place=reference.place)
@@ -234,11 +266,30 @@ class _Builder(Transformer[Token, Any]):
         return Compare(reference, _MIRRORED[operator], _number(number), place=reference.place)
 
 
-def _pool_reference(parts: tuple[Token, ...], place: Place) -> PoolRef:
+def _unquoted(token: Token) -> str:
+    name = token[1:-1] if token.type == "QUOTED" else str(token)
+    if not name.strip():
+        raise ExprError("a name or label is missing between these quotes", _token_place(token))
+    if len(name) > MAX_NAME:
+        raise ExprError(f"a name or label is at most {MAX_NAME} characters long", _token_place(token))
+    return name
+
+
+def _equals(ref: Reference, item: Token) -> Expr:
+    if item.type == "NUMBER":
+        return Compare(ref, "==", _number(item), place=ref.place)
+    if isinstance(ref, PoolRef):
+        raise ExprError(f"a pool's state has no labels; list numbers, as in `{ref} in [0, 1]`", _token_place(item))
+    if ref.label is not None:
+        raise ExprError(f"`{ref}` is one label already; write `{written(ref.name)} in [...]`", ref.place)
+    return SignalRef(ref.name, _unquoted(item), place=ref.place, label_place=_token_place(item))
+
+
+def _pool_reference(parts: list[str], place: Place) -> PoolRef:
     if len(parts) != 2:
         name = parts[0] if parts else "NAME"
         raise ExprError(f"a pool's state has three parts; write `pool.{name}.load` or another field", place)
-    return PoolRef(str(parts[0]), str(parts[1]), place=place)
+    return PoolRef(parts[0], parts[1], place=place)
 
 
 def _number(token: Token) -> float:

@@ -27,10 +27,12 @@ _SYMBOLS: Final = {
 }
 """Other languages' operators and ours; `=>` stands before `=`."""
 
-_WORDS: Final = frozenset({"and", "or", "not", "true", "false"})
-_FOUND: Final = re.compile(r"&&|\|\||[<>=!]=|=[<>]|-?\.?\w[\w.-]*|.", re.DOTALL)
+_WORDS: Final = frozenset({"and", "or", "not", "in", "true", "false"})
+_LIST: Final = "`domain in [math, physics]`"
+_ITEMS: Final = frozenset({"NUMBER", "PART", "QUOTED"})
+_FOUND: Final = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|&&|\|\||[<>=!]=|=[<>]|-?\.?\w[\w.-]*|.", re.DOTALL)
 _LAST: Final = re.compile(r"(?:[<>=!]+|[\w.-]+|.)\Z", re.DOTALL)
-_TESTED: Final = re.compile(r"([^\W\d][\w.-]*)\s*(==|!=)\s*['\"]?\Z")
+_TESTED: Final = re.compile(r"([^\W\d][\w.-]*)\s*(==|!=)\s*\Z")
 _MAX_QUOTED: Final = 40
 _CONTEXT: Final = 200
 """Characters before the mistake that are looked at: the patterns take quadratic time."""
@@ -66,28 +68,29 @@ def _found(text: str, at: int) -> str:
 
 
 def _at_end(text: str, before: str, wanted: Set[str]) -> tuple[str, int]:
-    if "RPAR" in wanted:
-        return "this `(` is never closed; add `)`", _unclosed(text)
+    if "RPAR" in wanted or "RSQB" in wanted:
+        at = _unclosed(text)
+        return f"this `{text[at]}` is never closed; add `{')' if text[at] == '(' else ']'}`", at
     return f"the expression ends too early: {_expected(before, wanted)}", len(text.rstrip())
 
 
 def _unclosed(text: str) -> int:
     opened = []
-    for match in re.finditer(r"[()]", text):
-        if match[0] == "(":
+    for match in re.finditer(r"\"[^\"\n]*\"|[()\[\]]", text):
+        if match[0] in "([":
             opened.append(match.start())
-        else:
+        elif match[0] in ")]":
             opened.pop()
     return opened[-1]
 
 
 def _symbol(head: str, found: str, wanted: Set[str]) -> str | None:
-    if found in "'\"`":
-        tested = _TESTED.search(head)
-        example = f"`{tested[1]}.label`" if tested else "`signal.label`"
-        return f"names and labels are written without quotes; write {example}"
-    if found in "[]{},":
-        return f"`{found}` has no meaning here; write each label, as in `domain.math or domain.physics`"
+    if found[0] in "'\"`":
+        return _quote(head, found)
+    if found in "[]{}" or (found == "(" and wanted == {"LSQB"}):
+        return f"`{found}` has no meaning here; a list of labels or numbers follows `in`, as in {_LIST}"
+    if found == "," and not wanted & _ITEMS:
+        return f"`,` has no meaning here; write `and` or `or`, or a list, as in {_LIST}"
     if found == ">" and head.endswith("<"):
         return "`<>` is no operator; write `!=`"
     for symbol, ours in _SYMBOLS.items():
@@ -98,12 +101,29 @@ def _symbol(head: str, found: str, wanted: Set[str]) -> str | None:
     return None
 
 
+def _quote(head: str, found: str) -> str | None:
+    """Names and labels may stand in double quotes, where one is wanted."""
+    if tested := _TESTED.search(head):
+        return _only_numbers(tested, found.strip("'\"`") or "label")
+    if found == '"':
+        return 'this `"` is never closed; quotes end on the line that they begin on'
+    if found[0] == '"':
+        return None
+    return f"`{found[0]}` quotes nothing here; names and labels stand without quotes, or in double ones if need be"
+
+
+def _only_numbers(tested: re.Match[str], label: str) -> str:
+    name, operator = tested.groups()
+    negative = (operator == "!=") ^ (label == "false")
+    part = label if re.fullmatch(r"\w[\w-]*", label) else f'"{label}"'
+    test = name if label in ("true", "false") else f"{name}.{part}"
+    return f"only numbers are compared; write `{'not ' * negative}{test}`"
+
+
 def _word(before: str, found: str) -> str | None:
     for word in (found, before):
         if word not in _WORDS and word.lower() in _WORDS:
             return f"keywords are in lower case; write `{word.lower()}` for `{word}`"
-    if found == "in":
-        return "`in` is no operator; write each label, as in `domain.math or domain.physics`"
     if re.match(r"-?\.?\d", found) and not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", found):
         return f"`{found}` is not a number; write it in plain digits, such as 8000 or 0.5"
     return None
@@ -114,23 +134,28 @@ def _comparison(head: str, before: str, found: str, wanted: Set[str]) -> str | N
         tested = _TESTED.search(head)
         if tested is None:
             return f"found `{found}`, but a number is expected after `{before}`"
-        name, operator = tested.groups()
-        negative = (operator == "!=") ^ (found == "false")
-        test = name if found in ("true", "false") else f"{name}.{found}"
-        return f"only numbers are compared; write `{'not ' * negative}{test}`"
+        return _only_numbers(tested, found)
     if re.fullmatch(r"[<>=!]=|[<>]", found) and re.search(r"[<>=!]=?\s*[\w.-]+\Z", head):
         return "comparisons do not chain; write two of them joined by `and`"
     return None
 
 
 def _expected(before: str, wanted: Set[str]) -> str:
-    if wanted == {"PART"}:
+    if wanted == {"LSQB"}:
+        return f"a list is expected after `in`, as in {_LIST}"
+    if wanted == {"_IN"}:
+        return f"`in` and a list are expected after `not`, as in {_LIST.replace(' in ', ' not in ')}"
+    if wanted >= _ITEMS:
+        return f"a label or a number is expected after `{before}`"
+    if "COMMA" in wanted:
+        return f"`,` or `]` is expected after `{before}`"
+    if wanted == {"PART", "QUOTED"}:
         return "a label is expected after `.`"
     if wanted == {"NUMBER"}:
         return f"a number is expected after `{before}`"
     if wanted == {"COMPARE"}:
         return f"the number {before} must be compared with a signal, as in `size > 8000`"
-    if wanted == {"NAME"}:
+    if wanted == {"NAME", "QUOTED"}:
         return f"a signal is expected after `{before}`; a comparison has a number on one side only"
     if "NAME" in wanted:
         return "a signal, `not` or `(` is expected" + (f" after `{before}`" if before else "")

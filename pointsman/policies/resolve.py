@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pointsman.policies.expr import (
     And,
     Compare,
-    Constant,
     Expr,
     ExprError,
     Not,
     Or,
+    Place,
     PoolRef,
     Reference,
     SignalRef,
+    written,
 )
 from pointsman.policies.nearest import did_you_mean
 from pointsman.signals.base import Shape, Signal
@@ -26,43 +28,60 @@ Signals = Mapping[str, Signal[Any]]
 _EXAMPLE_NUMBERS = {"load": "0.9", "queue": "10", "inflight": "100", "kv": "0.9"}
 
 
-def problems(expr: Expr, signals: Signals, pools: Collection[str]) -> list[ExprError]:
-    """Everything that is wrong, from left to right; empty if the expression can be decided."""
-    return [ExprError(message, place.place) for place, message in _check(expr, signals, pools)]
+def problems(expr: Expr, signals: Signals, pools: Collection[str], conditions: Collection[str] = ()) -> list[ExprError]:
+    """Everything that is wrong, from left to right; empty if the expression can be decided. `conditions` are the
+    names of those that may be used in it."""
+    found = _Checker(signals, pools, frozenset(conditions)).check(expr)
+    return [ExprError(message, place) for place, message in dict.fromkeys(found)]
 
 
-def _check(expr: Expr, signals: Signals, pools: Collection[str]) -> Iterator[tuple[Reference, str]]:
-    match expr:
-        case Constant():
-            return
-        case SignalRef() | PoolRef():
-            problem = _unknown(expr, signals, pools) or _not_boolean(expr, signals)
-            if problem:
-                yield expr, problem
-        case Compare():
-            problem = _unknown(expr.reference, signals, pools) or _not_number(expr, signals)
-            if problem:
-                yield expr.reference, problem
-        case Not():
-            yield from _check(expr.operand, signals, pools)
-        case And() | Or():
-            for operand in expr.operands:
-                yield from _check(operand, signals, pools)
+@dataclass(frozen=True, slots=True)
+class _Checker:
+    signals: Signals
+    pools: Collection[str]
+    conditions: frozenset[str]
 
+    def check(self, expr: Expr) -> Iterator[tuple[Place, str]]:
+        match expr:
+            case SignalRef(name) if name in self.conditions:
+                if expr.label is not None:
+                    yield expr.place, f"`{name}` is a condition and has no labels; write `{written(name)}` alone"
+            case Compare(SignalRef(name) as ref) if name in self.conditions:
+                yield ref.place, f"`{name}` is a condition, not a number; write `{written(name)}` alone"
+            case SignalRef() | PoolRef():
+                if problem := self._unknown(expr):
+                    yield expr.place, problem
+                elif problem := _not_boolean(expr, self.signals):
+                    yield self._place(expr), problem
+            case Compare():
+                problem = self._unknown(expr.reference) or _not_number(expr, self.signals)
+                if problem:
+                    yield expr.reference.place, problem
+            case Not():
+                yield from self.check(expr.operand)
+            case And() | Or():
+                for operand in expr.operands:
+                    yield from self.check(operand)
 
-def _unknown(ref: Reference, signals: Signals, pools: Collection[str]) -> str | None:
-    if isinstance(ref, SignalRef):
-        if ref.name in signals:
-            return None
-        if ref.label is None and ref.name.lower() in ("true", "false"):
-            return f"literals are in lower case; write `{ref.name.lower()}` for `{ref.name}`"
-        hint = did_you_mean(ref.name, signals) or "; declare it under `signals:`"
-        return f"there is no signal `{ref.name}`{hint}"
-    if ref.pool not in pools:
-        return f"there is no pool `{ref.pool}`{did_you_mean(ref.pool, pools)}"
-    if ref.field not in POOL_FIELDS:
-        return f"a pool's state has no `{ref.field}`{did_you_mean(ref.field, POOL_FIELDS)}"
-    return None
+    def _place(self, ref: Reference) -> Place:
+        """Of several labels in a list, the wrong one's."""
+        if isinstance(ref, SignalRef) and ref.label_place and self.signals[ref.name].shape is Shape.LABEL:
+            return ref.label_place
+        return ref.place
+
+    def _unknown(self, ref: Reference) -> str | None:
+        if isinstance(ref, SignalRef):
+            if ref.name in self.signals:
+                return None
+            if ref.label is None and ref.name.lower() in ("true", "false"):
+                return f"literals are in lower case; write `{ref.name.lower()}` for `{ref.name}`"
+            hint = did_you_mean(ref.name, [*self.signals, *self.conditions]) or "; declare it under `signals:`"
+            return f"there is no signal `{ref.name}`{hint}"
+        if ref.pool not in self.pools:
+            return f"there is no pool `{ref.pool}`{did_you_mean(ref.pool, self.pools)}"
+        if ref.field not in POOL_FIELDS:
+            return f"a pool's state has no `{ref.field}`{did_you_mean(ref.field, POOL_FIELDS)}"
+        return None
 
 
 def _shape(ref: Reference, signals: Signals) -> Shape:
@@ -93,7 +112,10 @@ def _bad_label(ref: SignalRef, known: frozenset[str] | None) -> str | None:
 
 def _not_number(expr: Compare, signals: Signals) -> str | None:
     ref = expr.reference
-    if _shape(ref, signals) is not Shape.NUMBER:
+    shape = _shape(ref, signals)
+    if shape is Shape.LABEL and isinstance(ref, SignalRef) and ref.label is None and expr.operator == "==":
+        return f"`{ref.name}` is a label, not a number; write `{_bare(ref)}.{expr.number:g}`"
+    if shape is not Shape.NUMBER:
         return _not_boolean(ref, signals) or f"`{ref}` is true or false, not a number; write `{ref}` alone"
     if isinstance(ref, SignalRef) and ref.label is not None:
         return f"`{ref.name}` is a number and has no labels; write `{ref.name} {expr.operator} ...`"
@@ -101,7 +123,7 @@ def _not_number(expr: Compare, signals: Signals) -> str | None:
 
 
 def _bare(ref: Reference) -> str:
-    return ref.name if isinstance(ref, SignalRef) else str(ref)
+    return written(ref.name) if isinstance(ref, SignalRef) else str(ref)
 
 
 def _example_number(ref: Reference) -> str:

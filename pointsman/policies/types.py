@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from pointsman.signals.base import SignalValue
+from pointsman.signals.facts import PoolLoad
 
 if TYPE_CHECKING:
     from pointsman.policies.expr import Expr
     from pointsman.policies.select.base import Selector
+
+
+class Readings(Protocol):
+    """One request's signals; evaluates a signal when it is first asked for."""
+
+    def __getitem__(self, name: str, /) -> SignalValue: ...
+
+
+Pools: TypeAlias = Callable[[str], PoolLoad]
+
+Strategy: TypeAlias = Literal["priority", "confidence"]
+"""Which of the decisions that hold wins: the first, or of the highest priority the surest."""
 
 
 @dataclass(frozen=True, slots=True)

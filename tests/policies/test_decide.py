@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.policies.decide import Policy, in_order
-from pointsman.policies.expr import And, Compare, Constant, Expr, Not, Or, PoolRef, SignalRef
-from pointsman.policies.types import Decision
+from pointsman.policies.expr import And, Compare, Constant, Expr, Not, Or, PoolRef, SignalRef, parse
+from pointsman.policies.types import Decision, Respond
 from pointsman.signals.base import Cost, Shape
 from pointsman.signals.facts import PoolLoad
 from tests.policies.trees import (
@@ -23,6 +23,7 @@ from tests.policies.trees import (
     holds,
     known_values,
     policy,
+    stubs,
 )
 
 
@@ -153,6 +154,7 @@ COSTS = {
     "free": Stub("free", Shape.BOOL, cost=Cost.FREE),
     "cheap": Stub("cheap", Shape.BOOL, cost=Cost.HEURISTIC),
     "dear": Stub("dear", Shape.BOOL, cost=Cost.NEURAL),
+    "dear2": Stub("dear2", Shape.BOOL, cost=Cost.NEURAL),
 }
 
 
@@ -176,6 +178,10 @@ COSTS = {
         ),
         (["cheap and free", "cheap or free"], {"free": True, "cheap": False}, ["free", "cheap"]),
         (["true", "dear"], {}, []),
+        (["(dear or cheap) and (dear2 and free)"], {"free": False}, ["free"]),
+        (["(dear or free) and (dear2 and cheap)"], {"free": True, "cheap": False}, ["cheap"]),
+        (["dear and free or (dear2 or cheap)"], {"cheap": True}, ["cheap"]),
+        (["cheap", "(dear or not cheap) and dear2"], {"cheap": False, "dear2": True}, ["cheap", "dear2"]),
     ],
 )
 def test_cheap_signals_are_read_first_needless_ones_never_and_none_twice(conditions, values, asked):
@@ -237,3 +243,19 @@ def test_pool_fields_are_attributes_of_a_pools_load():
     for field in ("load", "queue", "inflight", "kv"):
         tree = Compare(PoolRef("small", field), ">", 1)
         assert holds(tree, {}, pools=lambda name, field=field: PoolLoad(**{field: 2}))
+
+
+def test_only_what_answers_itself_guards():
+    no = Respond(403, "No.")
+    decisions = [
+        Decision("block", parse("a"), respond=no),
+        Decision("route", parse("b"), models=("small",)),
+        Decision("stop", parse("c"), respond=no),
+        Decision("everything", Constant(True), models=("small",)),
+    ]
+    guards = Policy(decisions, stubs()).guards()
+    assert guards is not None
+    assert [decision.name for decision in guards.decisions] == ["block", "route", "stop"]
+    assert first(guards, {"a": False, "b": False, "c": True}) == "stop"
+    assert first(guards, {"a": False, "b": True}) == "route"
+    assert Policy([decisions[1], decisions[3]], stubs()).guards() is None

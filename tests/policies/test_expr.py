@@ -67,6 +67,23 @@ A, B, C = SignalRef("a"), SignalRef("b"), SignalRef("c")
         ("not (a and b)", Not(And((A, B)))),
         ("not not a", Not(Not(A))),
         ("not size > 3", Not(Compare(SignalRef("size"), ">", 3))),
+        ("domain in [math, law]", Or((SignalRef("domain", "math"), SignalRef("domain", "law")))),
+        ("domain in[math]", SignalRef("domain", "math")),
+        ("domain not in [math, law,]", Not(Or((SignalRef("domain", "math"), SignalRef("domain", "law"))))),
+        ("not domain in [math]", Not(SignalRef("domain", "math"))),
+        ("domain in [math, and, in]", parse("domain.math or domain.and or domain.in")),
+        ("version in [2024-01, v2]", Or((SignalRef("version", "2024-01"), SignalRef("version", "v2")))),
+        ('version in ["2024"]', SignalRef("version", "2024")),
+        ("size in [1, -2.5]", Or((Compare(SignalRef("size"), "==", 1), Compare(SignalRef("size"), "==", -2.5)))),
+        ("pool.small.queue in [0]", Compare(PoolRef("small", "queue"), "==", 0)),
+        ("a and domain not in [law] or b", Or((And((A, Not(SignalRef("domain", "law")))), B))),
+        ("indigo or inner", Or((SignalRef("indigo"), SignalRef("inner")))),
+        ('"my signal" and b', And((SignalRef("my signal"), B))),
+        ('"my signal"."a label"', SignalRef("my signal", "a label")),
+        ('lang."zh Hant" or "size of it" > 3', parse('"lang"."zh Hant" or 3 < "size of it"')),
+        ('"and" or "pool"', Or((SignalRef("and"), SignalRef("pool")))),
+        ('pool."small".load > 1', Compare(PoolRef("small", "load"), ">", 1)),
+        ('a."(b or c)"', SignalRef("a", "(b or c)")),
     ],
 )
 def test_text_becomes_a_tree(text, tree):
@@ -81,6 +98,10 @@ def test_text_becomes_a_tree(text, tree):
         ("size > 9.0", "size > 9"),
         ("(a and b) or c", "a and b or c"),
         ("not (not (a))", "not not a"),
+        ("domain in [math, law] and a", "(domain.math or domain.law) and a"),
+        ("size not in [3]", "not size == 3"),
+        ('"a"."b" and "a b"."c.d"', 'a.b and "a b"."c.d"'),
+        ('"in"."in"', '"in".in'),
         ("pool . x . kv>.5".replace(">.5", ">0.50"), "pool.x.kv > 0.5"),
     ],
 )
@@ -93,7 +114,7 @@ def test_the_text_of_a_tree_parses_to_that_tree(tree):
     assert parse(str(tree)) == tree
 
 
-@given(st.text(alphabet="ab. ()<>=!&|'5-\ndnotré中\x00", max_size=30) | st.text(max_size=30))
+@given(st.text(alphabet="ab. ()<>=!&|'5-\ndnotiré中\x00[],\"", max_size=30) | st.text(max_size=30))
 def test_any_text_is_a_tree_or_a_clear_error(text):
     result = attempt(text)
     if isinstance(result, ExprError):
@@ -139,6 +160,25 @@ def test_the_deepest_tree_that_parses_can_be_used():
 
 def test_a_long_flat_expression_is_read():
     assert len(parse(" or ".join(["a"] * 5_000)).operands) == 5_000
+
+
+def test_a_long_list_is_read():
+    assert len(parse(f"a in [{', '.join(['b'] * 5_000)}]").operands) == 5_000
+
+
+def test_each_label_of_a_list_has_its_place():
+    tree = parse("a or domain in [math,\n law]")
+    math, law = tree.operands[1].operands
+    assert [math.place, math.label_place, law.label_place] == [Place(1, 6), Place(1, 17), Place(2, 2)]
+
+
+names = st.text(st.characters(exclude_characters='"', exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1)
+
+
+@given(names.filter(str.strip).map(lambda name: name[:128]), names.filter(str.strip).map(lambda name: name[:128]))
+def test_any_name_can_be_quoted(name, label):
+    tree = And((SignalRef(name, label), SignalRef(name))) if name.strip() and label.strip() else A
+    assert parse(str(tree)) == tree
 
 
 def test_length_is_bounded():

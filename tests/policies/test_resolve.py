@@ -61,6 +61,11 @@ def test_what_fits_has_no_problems(text):
         ("pool.smal.load > 1", 1, "there is no pool `smal`; did you mean `small`?"),
         ("pool.small.laod > 1", 1, "a pool's state has no `laod`; did you mean `load`?"),
         ("pool.small.load", 1, "`pool.small.load` is a number; compare it, as in `pool.small.load > 0.9`"),
+        ("domain in [math, lwa]", 18, "`domain` has no label `lwa`; did you mean `law`?"),
+        ("domian in [math, law]", 1, "there is no signal `domian`; did you mean `domain`?"),
+        ("urgent not in [high, low]", 1, "`urgent` is true or false and has no labels"),
+        ("domain in [3]", 1, "`domain` is a label, not a number; write `domain.3`"),
+        ("size in [small]", 1, "`size` is a number; compare it"),
         ("pool.small.healthy > 0", 1, "`pool.small.healthy` is true or false, not a number"),
     ],
 )
@@ -87,6 +92,19 @@ def test_without_any_signal_the_message_says_where_they_are_declared():
 def test_the_comparison_that_a_message_proposes_is_valid(field):
     [(_, message)] = found(f"pool.small.{field}")
     assert found(message.split("as in ")[1].strip("`")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("risky and not urgent", []),
+        ("risky.high", [(1, "`risky` is a condition and has no labels; write `risky` alone")]),
+        ("urgent or risky > 3", [(11, "`risky` is a condition, not a number; write `risky` alone")]),
+        ("rsky", [(1, "there is no signal `rsky`; did you mean `risky`?")]),
+    ],
+)
+def test_conditions_stand_alone(text, expected):
+    assert [(p.column, p.message) for p in problems(parse(text), SIGNALS, POOLS, ["risky"])] == expected
 
 
 @given(expressions)

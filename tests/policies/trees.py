@@ -36,6 +36,11 @@ SHAPES = {
     **dict.fromkeys(("domain", "lang"), Shape.LABEL),
     **dict.fromkeys(("size", "turns"), Shape.NUMBER),
 }
+COSTS = {
+    **dict.fromkeys(("a", "not_b", "size"), Cost.FREE),
+    **dict.fromkeys(("b", "domain", "turns"), Cost.HEURISTIC),
+    **dict.fromkeys(("c", "android", "lang"), Cost.NEURAL),
+}
 POOL = PoolLoad(load=0.5, queue=2, inflight=3, kv=None, healthy=True)
 
 _numbers = st.integers(-3, 3).map(float) | st.floats(allow_nan=False, allow_infinity=False)
@@ -86,17 +91,19 @@ class Readings:
 
     def __getitem__(self, name):
         self.asked.append(name)
-        return SignalValue(self.values[name])
+        value = self.values[name]
+        return value if isinstance(value, SignalValue) else SignalValue(value)
 
 
 def stubs(on_unknown=False):
-    return {name: Stub(name, shape, frozenset(LABELS), on_unknown=on_unknown) for name, shape in SHAPES.items()}
+    labels = frozenset(LABELS)
+    return {n: Stub(n, shape, labels, COSTS[n], on_unknown=on_unknown) for n, shape in SHAPES.items()}
 
 
-def policy(*conditions: str | Expr, signals=None, priorities=()):
+def policy(*conditions: str | Expr, signals=None, priorities=(), strategy="priority"):
     trees = [parse(c) if isinstance(c, str) else c for c in conditions]
     decisions = [Decision(f"d{i}", tree, priority=priorities[i] if priorities else 0) for i, tree in enumerate(trees)]
-    return Policy(decisions, stubs() if signals is None else signals)
+    return Policy(decisions, stubs() if signals is None else signals, strategy)
 
 
 def first(built: Policy, values, pools=lambda name: POOL) -> str | None:
