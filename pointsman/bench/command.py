@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from pointsman.bench import machine, memory, overhead, overload, streaming
+from pointsman.bench import deciding, machine, memory, overhead, overload, streaming
+from pointsman.bench import signals as neural
 from pointsman.bench.children import ChildFailed, Cores, ended_by_signals
 from pointsman.bench.contenders import BARE, HEURISTIC, OWN, POINTSMAN, Rivals
 from pointsman.bench.fleet import run as fleet
 from pointsman.bench.fleet import sweep
-from pointsman.bench.report import Report, markdown, replace_between, show, write_json
+from pointsman.bench.quality import figures
+from pointsman.bench.quality import run as quality
+from pointsman.bench.quality.run import Subject
+from pointsman.bench.report import Report, Table, markdown, replace_between, show, write_json
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+CARD = Path(__file__).parents[1] / "signals" / "models" / "README.md"
 _NOWHERE = "the clock is virtual; only the time of a pick depends on the machine"
+_ANYWHERE = "a single thread; another processor may round the model's integers otherwise"
 _PIPE_WIDTH = 160  # columns, where there is no terminal that has its own
 
 
@@ -30,6 +36,9 @@ class Part(StrEnum):
     MEMORY = "memory"
     OVERLOAD = "overload"
     FLEET = "fleet"
+    QUALITY = "quality"
+    SIGNALS = "signals"
+    POLICY = "policy"
 
 
 def bench(
@@ -48,13 +57,19 @@ def bench(
         Path | None, typer.Option(envvar="PORTKEY", exists=True, help="start-server.js of Portkey gateway.")
     ] = None,
     data: Annotated[
-        Path, typer.Option(envvar="POINTSMAN_BENCH_DATA", help="Folder with the traces of the fleet.")
+        Path, typer.Option(envvar="POINTSMAN_BENCH_DATA", help="Folder with the data of fleet, quality and policy.")
     ] = Path("../shared/data"),
+    signals: Annotated[
+        list[Subject] | None, typer.Option("--signal", help="Of the quality only this; may be repeated.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the JSON of each run.")] = Path("bench-results"),
 ) -> None:
-    """Measure the gateway next to bare relays and to other gateways that are installed, and its balancers on fleets."""
+    """Measure the gateway next to bare relays and to other gateways that are installed, its balancers on fleets, and
+    how well its signals judge."""
     if write_docs and quick:
         raise typer.BadParameter("--quick measures nothing that --write-docs could publish")
+    if write_docs and signals:
+        raise typer.BadParameter("--write-docs wants the quality of all signals: leave out --signal")
     if write_docs and not PAGE.exists():
         raise typer.BadParameter("--write-docs needs a checkout of the repository")
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
@@ -70,7 +85,9 @@ def bench(
     try:
         with tempfile.TemporaryDirectory() as name, ended_by_signals():
             runs = _runs(cores, rivals, Path(name), quick, rounds) | {
-                Part.FLEET: lambda: fleet.run(data, sweep.QUICK if quick else sweep.Effort(), images, _say)
+                Part.FLEET: lambda: fleet.run(data, sweep.QUICK if quick else sweep.Effort(), images, _say),
+                Part.QUALITY: lambda: quality.run(data, signals, figures.QUICK if quick else figures.Effort(), _say),
+                Part.POLICY: lambda: deciding.run(data, deciding.QUICK if quick else deciding.Effort(), _say),
             }
             for part in chosen:
                 report = runs[part]()
@@ -80,8 +97,7 @@ def bench(
                 console.print(f"JSON: {write_json(report, described, out)}", highlight=False)
                 failed = failed or bool(report.problems)
                 if write_docs:
-                    where = described | ({"placement": _NOWHERE} if part is Part.FLEET else {})
-                    _write(report, machine.lines(where, _command(part, rounds, rivals)))
+                    _write(part, report, machine.lines(_where(part, report, described), _command(part, rounds, rivals)))
     except ChildFailed as error:
         _say(f"pointsman bench: error: {error}")
         raise typer.Exit(1) from error
@@ -103,6 +119,7 @@ def _runs(
         Part.STREAMING: lambda: streaming.run(cores, (BARE, OWN, HEURISTIC), folder, streams, _say),
         Part.MEMORY: lambda: memory.run(cores, folder, memory.QUICK if quick else memory.Effort(), _say),
         Part.OVERLOAD: lambda: overload.run(cores, folder, overload.QUICK if quick else overload.Effort(), _say),
+        Part.SIGNALS: lambda: neural.run(cores, folder, neural.QUICK if quick else neural.Effort(), _say),
     }
 
 
@@ -113,11 +130,24 @@ def _command(part: Part, rounds: int, rivals: Rivals) -> str:
     if part is Part.OVERHEAD:
         words += ["--litellm PATH"] if rivals.litellm else []
         words += ["--portkey PATH"] if rivals.portkey else []
-    if part is Part.FLEET:
+    if part in (Part.FLEET, Part.QUALITY, Part.POLICY):
         words.append("--data DIR")
     return " ".join(words)
 
 
-def _write(report: Report, origin: str) -> None:
-    page = replace_between(PAGE.read_text("utf-8"), report.name, f"{markdown(report.tables)}\n\n{origin}")
-    PAGE.write_text(page, "utf-8")
+def _where(part: Part, report: Report, described: dict[str, Any]) -> dict[str, Any]:
+    if part is Part.FLEET:
+        return described | {"placement": _NOWHERE}
+    if part is Part.QUALITY:
+        return described | {"placement": _ANYWHERE, "versions": described["versions"] | report.data.get("model", {})}
+    return described
+
+
+def _write(part: Part, report: Report, origin: str) -> None:
+    _fill(PAGE, report.name, report.tables, origin)
+    if part is Part.QUALITY and CARD.exists():
+        _fill(CARD, report.name, quality.card(report), origin)
+
+
+def _fill(path: Path, name: str, tables: Sequence[Table], origin: str) -> None:
+    path.write_text(replace_between(path.read_text("utf-8"), name, f"{markdown(tables)}\n\n{origin}"), "utf-8")

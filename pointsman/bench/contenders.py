@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pointsman.bench import canned, policy
+from pointsman.bench import canned, neural_policy, policy
 from pointsman.bench.children import module
 
 SERVE = [sys.executable, "-c", "from pointsman.gateway.cli import main; main()", "serve"]
@@ -58,6 +58,7 @@ HEURISTIC = Contender(
     f"pointsman, {policy.SIGNALS} signals, {policy.DECISIONS} decisions", _pointsman(policy.heuristic)
 )
 LOGGED = Contender("the same with its decision log", _pointsman(policy.logged))
+NEURAL = Contender("pointsman, all neural signals", _pointsman(neural_policy.neural))
 POINTSMAN = (TRIVIAL, HEURISTIC, LOGGED)
 
 BASES = {"of aiohttp relay": BARE.name, "of own-client relay": OWN.name}

@@ -14,7 +14,7 @@ from typing import Any
 from pointsman.bench.children import Cores
 from pointsman.bench.contenders import Rivals
 
-_PACKAGES = ("pointsman", "uvicorn", "uvloop", "httptools", "aiohttp", "orjson")
+_PACKAGES = ("pointsman", "uvicorn", "uvloop", "httptools", "aiohttp", "orjson", "onnxruntime")
 
 
 def describe(cores: Cores, rivals: Rivals) -> dict[str, Any]:

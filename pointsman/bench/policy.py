@@ -38,7 +38,7 @@ _TOPICS = ("code", "legal", "medical", "finance", "urgent")
 _PATTERNS = ("account", "secret", "sql")
 
 
-def _signals() -> dict[str, dict[str, Any]]:
+def signals() -> dict[str, dict[str, Any]]:
     keywords = {name: {"type": "keyword", "any": words.split()} for name, words in _WORDS.items()}
     return keywords | {
         "urgent": {"type": "keyword", "any": _URGENT},
@@ -73,8 +73,8 @@ def _conditions() -> Iterator[str]:
         yield f"not {topic} and words < {500 + number} and turns > {4 + number}"
         yield f"({topic} or {other}) and size > {200 + number} and not admin"
         yield f"app.crawler{number} or ({pattern} and not lang.de)"
-        yield f"not blocks > {number} and (image or tools) and {topic} and not night"
-        yield f"(team.team_{number + 1} or lang.en) and blocks > {number} and size > {20 + number}"
+        yield f"not blocks > {number} and (image or tools) and not {topic} and not night"
+        yield f"(team.team_{number + 1} or lang.de) and not blocks > {number} and size > {20 + number}"
         yield f"(night or words > {3 + number % 10}) and {pattern} and not {topic} and lang.en"
         number += 1
 
@@ -102,7 +102,7 @@ def trivial(upstream: str, folder: Path) -> dict[str, Any]:
 
 def heuristic(upstream: str, folder: Path) -> dict[str, Any]:
     key = {"key": "env:POINTSMAN_BENCH_KEY", "tenant": "team-0", "roles": ["basic"]}
-    return _config(upstream, auth={"keys": [key]}, signals=_signals(), decisions=_decisions())
+    return _config(upstream, auth={"keys": [key]}, signals=signals(), decisions=_decisions())
 
 
 def logged(upstream: str, folder: Path) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.bench import command, machine, memory, overhead, overload, streaming
+from pointsman.bench import command, deciding, machine, memory, overhead, overload, signals, streaming
 from pointsman.bench.children import ChildFailed
 from pointsman.bench.command import Part
 from pointsman.bench.fleet import run as fleet
+from pointsman.bench.quality import run as quality
 from pointsman.bench.report import Report, Table, replace_between
 from pointsman.gateway.cli import run
 
@@ -32,6 +33,9 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
         Part.MEMORY: memory,
         Part.OVERLOAD: overload,
         Part.FLEET: fleet,
+        Part.QUALITY: quality,
+        Part.SIGNALS: signals,
+        Part.POLICY: deciding,
     }
     for part, module in modules.items():
 
@@ -48,11 +52,11 @@ _MACHINE = ("date", "processor", "cores", "kernel", "python", "placement")
 
 def test_everything_is_measured_by_default(ran: Ran, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["bench"]) == 0
-    assert ran == ["overhead", "streaming", "memory", "overload", "fleet"]
+    assert ran == ["overhead", "streaming", "memory", "overload", "fleet", "quality", "signals", "policy"]
     captured = capsys.readouterr()
     assert "a row of streaming" in captured.out
     assert "Placement: " in captured.err
-    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 5
+    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 8
 
 
 def test_the_parts_that_are_named(ran: Ran) -> None:
@@ -103,12 +107,38 @@ def test_a_part_that_breaks_is_one_line(
     assert capsys.readouterr().err.splitlines()[-1] == "pointsman bench: error: it did not answer / within 20 s"
 
 
+def test_the_quality_of_some_signals_only(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(quality, "run", lambda *given: asked.append(given[:2]))
+    run(["bench", "quality", "--data", "here", "--signal", "domain", "--signal", "pii"])
+    assert asked == [(Path("here"), ["domain", "pii"])]
+
+
+def test_the_quality_goes_into_the_model_card_too(ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pages = tmp_path / "page.md", tmp_path / "card.md"
+    for page in pages:
+        page.write_text("# A\n<!-- bench:quality -->\nold\n<!-- /bench:quality -->\n")
+    monkeypatch.setattr(command, "PAGE", pages[0])
+    monkeypatch.setattr(command, "CARD", pages[1])
+    tables = tuple(Table(title, ("", "n"), (("a row", "1"),)) for title in ("the figures", "a detail"))
+    monkeypatch.setattr(quality, "run", lambda *_: Report("quality", tables, {"model": {"encoder.onnx": "12ab"}}))
+    assert run(["bench", "quality", "--write-docs"]) == 0
+    shown, card = (page.read_text() for page in pages)
+    assert "**the figures**" in shown
+    assert "**a detail**" in shown
+    assert "**the figures**" in card
+    assert "**a detail**" not in card
+    assert "encoder.onnx 12ab" in card
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["--quick", "--write-docs"], "--quick measures nothing"),
         (["--litellm", "/no/such/litellm"], "'/no/such/litellm' does not exist"),
         (["speed"], "'speed' is not one of"),
+        (["quality", "--signal", "wit"], "'wit' is not one of"),
+        (["quality", "--signal", "pii", "--write-docs"], "--write-docs wants the quality of all signals"),
         (["--rounds", "0"], "'--rounds'"),
     ],
 )
