@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.examples import EXAMPLES
 from tests.support.gateway import config, pool, serving
 from tests.support.process import pointsman
 from tests.support.upstream import answer_hello, scripted
@@ -45,6 +46,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_page_is_in_the_readme() -> None:
     for page in (ROOT / "docs").glob("*.md"):
         assert f"](docs/{page.name})" in README
+
+
+def test_every_example_is_in_the_readme() -> None:
+    assert EXAMPLES
+    for path in EXAMPLES:
+        assert f"| [{path.stem}](examples/{path.name}) |" in README
 
 
 def test_the_first_policy_is_clean_and_does_what_it_says(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import aiohttp
 import structlog
@@ -15,16 +16,21 @@ from pointsman import __version__
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins, is_preflight
 from pointsman.gateway.admin.control import control_plane
-from pointsman.gateway.config import load
+from pointsman.gateway.candidate import Candidate, Mode
+from pointsman.gateway.config import Examined, examine
 from pointsman.gateway.dataplane import DataPlane
+from pointsman.gateway.encoders import prepare
 from pointsman.gateway.errors import ConfigError, Forbidden, Problem
+from pointsman.gateway.fingerprint import Fingerprints, fingerprints
 from pointsman.gateway.observe.decision_log import DecisionLog
+from pointsman.gateway.observe.entry import encode_config
 from pointsman.gateway.observe.known import Known
 from pointsman.gateway.observe.logs import hide, set_level
 from pointsman.gateway.observe.metrics import Metrics
 from pointsman.gateway.observe.outcome import Outcome, Refused
 from pointsman.gateway.overload import Gate
-from pointsman.gateway.policy import build_policy
+from pointsman.gateway.policy import Policies, build_policy
+from pointsman.gateway.policy_diff import policy_diff
 from pointsman.gateway.pools.discovery.finder import Finder, Standing
 from pointsman.gateway.pools.events import UNHEARD, Events
 from pointsman.gateway.pools.lease import live_leases
@@ -32,14 +38,18 @@ from pointsman.gateway.pools.monitor import Monitor
 from pointsman.gateway.pools.pool import Pool, reconcile
 from pointsman.gateway.refusal import Refusals, Unread
 from pointsman.gateway.relay.upstream import Upstream
-from pointsman.gateway.runtime import Runtime, hedges, model_names, standings
+from pointsman.gateway.reloading import Proposal
+from pointsman.gateway.runtime import Runtime, hedges, model_names, slos, standings
 from pointsman.gateway.schema import Config, ServerConfig
+from pointsman.gateway.trial import Trial
 from pointsman.gateway.wire.inbound import Receive, Scope, Send
 from pointsman.gateway.wire.reply import JSON, Headers
+from pointsman.signals.encoder.batcher import Batcher
 
 log = structlog.get_logger(__name__)
 
 _LOG_FLUSH = 5.0  # seconds
+_MAX_WARNINGS = 50  # of one reload that are logged
 
 _ADVICE = {
     Refused.BUSY: "The gateway is overloaded. Try again later.",
@@ -54,19 +64,37 @@ def is_control(path: str) -> bool:
     return path.lstrip("/").partition("/")[0] in CONTROL
 
 
-def build_runtime(config: Config, old: Mapping[str, Pool] | None = None, events: Events = UNHEARD) -> Runtime:
+class Rules(NamedTuple):
+    """What decides, built for one version of the configuration."""
+
+    policies: Policies
+    encoder: Batcher | None
+    declared: Fingerprints | None = None
+
+
+def build_rules(config: Config, old: Runtime | None = None) -> Rules:
+    """Blocks where there are neural signals, for as long as loading a model takes; the encoder of before stays if
+    the configuration wants the same."""
+    policies = build_policy(config)
+    same = old.encoder if old is not None and old.config.encoder == config.encoder else None
+    declared = fingerprints(config, policies.signals)
+    return Rules(policies, prepare(policies.signals.values(), config.encoder, same), declared)
+
+
+def build_runtime(
+    config: Config, rules: Rules | None = None, old: Mapping[str, Pool] | None = None, events: Events = UNHEARD
+) -> Runtime:
     """Without side effects on what serves now, except that pools that stay are taken over."""
-    signals, policy = build_policy(config)
-    guarded = any(decision.respond is not None for decision in policy.decisions)
-    slos = {decision.name: decision.slo for decision in config.decisions if decision.slo is not None}
+    (signals, policy, virtual), encoder, declared = rules or build_rules(config)
     keys = KeyRing.of_clients(config.auth) if config.auth else None
     admin = KeyRing.of_admins(config.admin) if config.admin.keys else None
     origins = Origins(config.server.cors, config.auth is not None)
     admin_origins = Origins((), admin is not None)
     pools = reconcile(old or {}, config.pools, events=events)  # last: nothing after it can fail
     return Runtime(
-        config, signals, policy, guarded, pools, model_names(pools),
-        standings(config), slos, hedges(config), keys, admin, origins, admin_origins,
+        config, signals, policy, virtual, policy.guards(), encoder, pools, model_names(pools),
+        standings(config), slos(config), hedges(config), keys, admin, origins, admin_origins,
+        declared,
     )  # fmt: skip
 
 
@@ -79,17 +107,19 @@ class Gateway:
         path: Path | None = None,
         random: Random | None = None,
     ) -> None:
-        self._path = path
+        self.path = path
+        self.promoted = False  # whether something else serves than the file said when it was read
         self.metrics = Metrics(__version__)
         self.runtime = build_runtime(config, events=self.metrics)
         self.draining = False
         self.exposed = False  # whether other machines can reach the listening socket
         self._random = random or Random()
         self._observers: list[Callable[[Outcome], None]] = []
-        self._log = DecisionLog(config.log.decisions)
+        self._log = DecisionLog(config.log.decisions, _head(self.runtime))
         self._refusals = {why: Refusals(self._origin_headers, advice) for why, advice in _ADVICE.items()}
+        self.trial = Trial(self)
         self._control = control_plane(self)
-        self._reloading = asyncio.Lock()
+        self.changing = asyncio.Lock()  # one at a time may change what serves
 
     async def start(self) -> None:
         self.gate = Gate(self.metrics.lagged)
@@ -100,7 +130,9 @@ class Gateway:
         self._data = DataPlane(self._upstream, self._record, self._random)
         self.metrics.watch_pools(lambda: self.runtime.pools.values(), live_leases)
         self.metrics.watch_discovery(lambda: {pool: s.age for pool, s in self._finder.standings().items()})
+        self.metrics.watch_encoder(lambda: self.runtime.encoder.waiting if self.runtime.encoder else 0)
         self.metrics.watch_log(lambda: self._log.dropped)
+        self.metrics.watch_configs(self._configs)
         self._serve(self.runtime)
         self._monitor.start(self.runtime.pools.values())
         await self._finder.start(self.runtime.pools.values())
@@ -110,6 +142,9 @@ class Gateway:
         await self._monitor.stop()
         await self._monitor_session.close()
         await self._upstream.close()
+        self.trial.close()
+        if self.runtime.encoder is not None:
+            self.runtime.encoder.close()
         self.gate.close()
         await asyncio.to_thread(self._log.close, _LOG_FLUSH)
 
@@ -122,27 +157,69 @@ class Gateway:
         """Call it with what became of each request, right after its end."""
         self._observers.append(observer)
 
-    async def reload(self) -> Runtime:
+    async def reload(self) -> Proposal:
         """Read the file again. ConfigError if it is bad; then the old configuration goes on serving."""
-        async with self._reloading:
+        async with self.changing:
             try:
-                config = await asyncio.to_thread(self._read)
+                proposal = await self.propose(self._examine)
             except ConfigError:
                 self.metrics.reloaded(False)
                 raise
-            before = self.runtime.config
-            if _addresses(config.server) != _addresses(before.server):
-                reason = "server.host, server.port or server.control_port changed; the old address stays"
-                log.warning("restart_needed", reason=reason)
-            self._serve(build_runtime(config, self.runtime.pools, self.metrics))
-            self._monitor.update(self.runtime.pools.values())
-            self._finder.update(self.runtime.pools.values())
-            self._log.reload(config.log.decisions)
-            if config.log.level != before.log.level:
-                set_level(config.log.level)
+            self._swap(proposal)
             self.metrics.reloaded(True)
-            log.info("reloaded", file=str(self._path), pools=len(config.pools), decisions=len(config.decisions))
-            return self.runtime
+            config, changes = proposal.config, [*map(str, proposal.changes)]
+            warnings = [str(found) for found in proposal.findings if found.severity == "warning"][:_MAX_WARNINGS]
+            if warnings:
+                log.warning("reload_warnings", problems=warnings)
+            if self.promoted and changes:
+                log.warning("promotion_replaced", reason="the file says something else than what was promoted")
+            self.promoted = False
+            counts = {"pools": len(config.pools), "decisions": len(config.all_decisions)}
+            log.info("reloaded", file=str(self.path), **counts, config=self.runtime.digest, changes=changes)
+            return proposal
+
+    async def check(self) -> Proposal:
+        """What `reload` would do. ConfigError if it would fail."""
+        async with self.changing:
+            proposal = await self.propose(self._examine)
+            self.retire(proposal.rules.encoder)
+            return proposal
+
+    async def propose(self, examine: Callable[[], Examined]) -> Proposal:
+        """ConfigError if what was examined cannot serve, or what `examine` raises."""
+        return await asyncio.to_thread(self._propose, examine)
+
+    def promote(self, runtime: Runtime) -> None:
+        """Serve it from now on, over the pools that there are."""
+        self.promoted = True
+        self._serve(runtime)
+        self._log.reload(runtime.config.log.decisions, self._head())
+
+    def tried(self) -> None:
+        """There is another candidate than before, or it is tried otherwise."""
+        candidate = self._data.candidate = self.trial.candidate
+        if candidate is not None and candidate.runtime.encoder is not None:
+            candidate.runtime.encoder.watcher = self.metrics
+        self.metrics.know(_known(self.runtime, candidate))
+        self._log.reload(self.runtime.config.log.decisions, self._head())
+
+    def retire(self, encoder: Batcher | None) -> None:
+        """Close it unless somebody needs it."""
+        candidate = self.trial.candidate
+        if encoder is not None and encoder not in (self.runtime.encoder, candidate and candidate.runtime.encoder):
+            encoder.close()
+
+    def _swap(self, proposal: Proposal) -> None:
+        config, before = proposal.config, self.runtime.config
+        if _addresses(config.server) != _addresses(before.server):
+            reason = "server.host, server.port or server.control_port changed; the old address stays"
+            log.warning("restart_needed", reason=reason)
+        self._serve(build_runtime(config, proposal.rules, self.runtime.pools, self.metrics))
+        self._monitor.update(self.runtime.pools.values())
+        self._finder.update(self.runtime.pools.values())
+        self._log.reload(config.log.decisions, self._head())
+        if config.log.level != before.log.level:
+            set_level(config.log.level)
 
     def discoveries(self) -> Mapping[str, Standing]:
         """By pool; only of pools that have a discovery."""
@@ -151,22 +228,44 @@ class Gateway:
     def endpoints_changed(self) -> None:
         """A pool has other endpoints than before."""
         self._monitor.update(self.runtime.pools.values())
-        self.metrics.know(_known(self.runtime))
+        self.metrics.know(_known(self.runtime, self.trial.candidate))
 
-    def _read(self) -> Config:
-        if self._path is None:
+    def _examine(self) -> Examined:
+        if self.path is None:
             raise ConfigError([Problem("this gateway was started without a file that could be read again")])
-        config = load(self._path)
+        return examine(self.path)
+
+    def _propose(self, examine: Callable[[], Examined]) -> Proposal:
+        examined, before = examine(), self.runtime
+        config = examined.usable()
         if config.auth is None and self.exposed:  # whatever server.host says now: the old address stays
             raise ConfigError(
-                [Problem("without auth.keys only loopback may be listened on; restart to change both", str(self._path))]
+                [Problem("without auth.keys only loopback may be listened on; restart to change both", str(self.path))]
             )
-        return config
+        changes = policy_diff(before.config, config)
+        return Proposal(config, build_rules(config, before), changes, examined.problems)
 
     def _serve(self, runtime: Runtime) -> None:
         hide(_secrets(runtime.config))
+        before = self.runtime.encoder
+        if runtime.encoder is not None:
+            runtime.encoder.watcher = self.metrics
         self.runtime = self._data.runtime = runtime
-        self.metrics.know(_known(runtime))
+        self.trial.follow(runtime)
+        self._data.candidate = self.trial.candidate
+        self.retire(before)
+        self.metrics.know(_known(runtime, self.trial.candidate))
+
+    def _head(self) -> bytes:
+        candidate = self.trial.candidate
+        return _head(self.runtime) + (_head(candidate.runtime) if candidate is not None else b"")
+
+    def _configs(self) -> Iterator[tuple[str, str, str]]:
+        """Name, role and source."""
+        yield self.runtime.digest, "live", "admin" if self.promoted else "file"
+        candidate = self.trial.candidate
+        if candidate is not None:
+            yield candidate.runtime.digest, candidate.terms.mode, "admin"
 
     @property
     def max_connections(self) -> int:
@@ -217,16 +316,26 @@ def _addresses(server: ServerConfig) -> tuple[str, int, int | None]:
 def _secrets(config: Config) -> list[str]:
     keys = [entry.key for entry in config.auth.keys] if config.auth else []
     pools = [pool.api_key for pool in config.pools.values() if pool.api_key is not None]
-    return [secret.get_secret_value() for secret in (*keys, *config.admin.keys, *pools)]
+    encoder = [config.encoder.api_key] if config.encoder.api_key else []
+    return [secret.get_secret_value() for secret in (*keys, *config.admin.keys, *pools, *encoder)]
 
 
-def _known(runtime: Runtime) -> Known:
-    config = runtime.config
+def _head(runtime: Runtime) -> bytes:
+    return encode_config(runtime.declared) if runtime.declared else b""
+
+
+def _known(runtime: Runtime, candidate: Candidate | None) -> Known:
+    configs, signals = [runtime.config], runtime.signals
+    if candidate is not None and candidate.terms.mode is Mode.CANARY:
+        configs.append(candidate.config)
+        signals = {**candidate.runtime.signals, **signals}
+    decisions = [decision for config in configs for decision in config.all_decisions]
     return Known(
-        decisions=[d.name for d in config.decisions],
-        pools=list(config.pools),
-        models=[p.model for p in config.pools.values()],
+        decisions=[d.name for d in decisions],
+        pools=list(runtime.pools),
+        models=[p.config.model for p in runtime.pools.values()],
         endpoints=[e.name for p in runtime.pools.values() for e in p.endpoints],
-        signals={name: signal.known_labels or () for name, signal in runtime.signals.items()},
-        selectors=[d.select.by for d in config.decisions],
+        signals={name: signal.known_labels or () for name, signal in signals.items()},
+        selectors=[d.select.by for d in decisions],
+        candidates=[d.name for d in candidate.config.all_decisions] if candidate is not None else (),
     )

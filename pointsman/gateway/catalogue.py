@@ -20,7 +20,7 @@ def _model(name: str, owner: str) -> dict[str, Any]:
 
 
 def models(runtime: Runtime) -> dict[str, dict[str, Any]]:
-    listed = {alias: _model(alias, "pointsman") for alias in runtime.config.aliases}
+    listed = {alias: _model(alias, "pointsman") for alias in (*runtime.config.aliases, *runtime.virtual)}
     for name, pools in runtime.models.items():
         listed.setdefault(name, _model(name, pools[0].name))
     return listed

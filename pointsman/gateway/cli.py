@@ -22,10 +22,14 @@ COMMANDS: Mapping[str, str] = {
     "serve": "Run the gateway.",
     "check": "Check a configuration file.",
     "explain": "Show how prompts would be routed; no backend is called.",
+    "test": "Run the tests of a configuration file.",
+    "replay": "Show what would change for the requests of a decision log.",
+    "schema": "Print the JSON Schema of configuration files.",
     "sim": "Run one simulated vLLM server.",
+    "fit": "Learn from labelled texts what signals need.",
     "bench": "Measure the gateway next to bare relays and other gateways.",
 }
-"""Module `commands/NAME.py` has a function NAME, whose signature gives the options."""
+"""Module `commands/NAME.py` has a function NAME, whose signature gives the options, or a Typer of this name."""
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells do."""
@@ -42,6 +46,8 @@ class _Commands(TyperGroup):
         if name not in names:
             ctx.fail(f"there is no command `{name}`{did_you_mean(name, names)}")
         function = getattr(import_module(f"{PACKAGE}.{name}"), name)
+        if isinstance(function, typer.Typer):  # it has commands of its own
+            return typer.main.get_command(function)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(name)(function)
         return typer.main.get_command(single)

@@ -9,9 +9,11 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pointsman.gateway.access.origin import Origins, is_loopback
-from pointsman.gateway.policy import Build, Finding, offset_of
+from pointsman.gateway.document import Keys
+from pointsman.gateway.policy import Build, Finding, Written
 from pointsman.gateway.schema import AuthConfig, DecisionConfig, Discover, PoolConfig, ServerConfig
 from pointsman.gateway.wording import quoted
+from pointsman.policies.conditions import used
 from pointsman.policies.expr import KEYWORDS, SignalRef, references
 from pointsman.policies.nearest import did_you_mean
 from pointsman.signals.base import SignalOptions
@@ -52,10 +54,13 @@ class Sections:
     aliases: list[str]
     pools: Mapping[str, PoolConfig]
     signals: Mapping[str, SignalOptions]
-    decisions: Mapping[int, DecisionConfig]
-    outlines: Mapping[int, Outline]
+    conditions: Mapping[str, str]
+    decisions: Mapping[Keys, DecisionConfig]
+    outlines: Mapping[Keys, Outline]
+    virtual: Collection[str]
     pool_names: Collection[str]
     signal_names: Collection[str]
+    condition_names: Collection[str]
 
 
 def cross_check(sections: Sections) -> Iterator[Finding]:
@@ -64,14 +69,15 @@ def cross_check(sections: Sections) -> Iterator[Finding]:
     yield from _aliases(sections)
     for name, pool in sections.pools.items():
         yield from _pool(name, pool)
-    yield from _reserved(sections.signal_names)
+    yield from _virtual(sections)
+    yield from _reserved(sections)
     yield from _decision_names(sections.outlines)
-    for index, outline in sections.outlines.items():
-        yield from _models(index, outline, sections.pool_names)
+    for keys, outline in sections.outlines.items():
+        yield from _models(keys, outline, sections.pool_names)
     yield from _client_signals(sections)
     yield from _tenants(sections)
-    for index, decision in sections.decisions.items():
-        yield from _slo(index, decision)
+    for keys, decision in sections.decisions.items():
+        yield from _slo(keys, decision)
 
 
 def _listening(server: ServerConfig, has_auth: bool) -> Iterator[Finding]:
@@ -125,28 +131,46 @@ def _is_private(url: str) -> bool:
         return is_loopback(host) or "." not in host or host.endswith(_PRIVATE_SUFFIXES)
 
 
-def _reserved(names: Collection[str]) -> Iterator[Finding]:
-    for name in names:
+def _virtual(sections: Sections) -> Iterator[Finding]:
+    models = {pool.model for pool in sections.pools.values()}
+    for name in sections.virtual:
+        keys = ("virtual_models", name)
+        if name in sections.aliases or name == "auto":
+            message = f"{quoted(name)} is an alias already, which the main list routes; choose another name"
+            yield Finding(message, keys, at_key=True)
+        elif name in sections.pool_names or name in models:
+            kind = "pool" if name in sections.pool_names else "model"
+            message = f"the virtual model hides the {kind} {quoted(name)}: no request can name the {kind}"
+            yield Finding(message, keys, at_key=True, severity="warning")
+
+
+def _reserved(sections: Sections) -> Iterator[Finding]:
+    names = [("signals", name) for name in sections.signal_names]
+    for section, name in (*names, *(("conditions", name) for name in sections.condition_names)):
         if name in KEYWORDS:
-            message = f"a signal cannot be named `{name}`, which means something else in conditions"
-            yield Finding(message, ("signals", name), at_key=True)
+            message = f"a {section[:-1]} cannot be named `{name}`, which means something else in conditions"
+            yield Finding(message, (section, name), at_key=True)
+        elif section == "conditions" and name in sections.signal_names:
+            yield Finding(
+                f"there is a signal {quoted(name)}, too; give each its own name", (section, name), at_key=True
+            )
 
 
-def _decision_names(decisions: Mapping[int, Outline]) -> Iterator[Finding]:
+def _decision_names(decisions: Mapping[Keys, Outline]) -> Iterator[Finding]:
     seen: set[str] = set()
-    for index, decision in decisions.items():
+    for keys, decision in decisions.items():
         if decision.name in seen:
             message = f"there is a decision {quoted(decision.name)} already; give each its own name"
-            yield Finding(message, ("decisions", index, "name"))
+            yield Finding(message, (*keys, "name"))
         elif decision.name is not None:
             seen.add(decision.name)
 
 
-def _models(index: int, decision: Outline, pools: Collection[str]) -> Iterator[Finding]:
+def _models(keys: Keys, decision: Outline, pools: Collection[str]) -> Iterator[Finding]:
     for position, model in enumerate(decision.models):
         if model not in pools:
             message = f"there is no pool {quoted(model)}{did_you_mean(model[:64], pools)}"
-            yield Finding(message, ("decisions", index, "models", position))
+            yield Finding(message, (*keys, "models", position))
 
 
 def _client_signals(sections: Sections) -> Iterator[Finding]:
@@ -176,34 +200,41 @@ def _tenants(sections: Sections) -> Iterator[Finding]:
             yield Finding(message, ("tenants", name), at_key=True, severity="warning")
 
 
-def _slo(index: int, decision: DecisionConfig) -> Iterator[Finding]:
+def _slo(keys: Keys, decision: DecisionConfig) -> Iterator[Finding]:
     if decision.slo is None:
         return
     if decision.respond is not None:
         message = "this decision answers itself, so nothing can be late; remove its `slo`"
-        yield Finding(message, ("decisions", index, "slo"), at_key=True, severity="warning")
+        yield Finding(message, (*keys, "slo"), at_key=True, severity="warning")
     elif "miss" in decision.slo.model_fields_set and decision.slo.miss == "next" and len(decision.models) == 1:
         message = "there is no next model here: a request that would miss the `slo` is refused"
-        yield Finding(message, ("decisions", index, "slo", "miss"), severity="warning")
+        yield Finding(message, (*keys, "slo", "miss"), severity="warning")
+
+
+def unused_conditions(built: Build) -> Iterator[Finding]:
+    names = {ref.name for written in built.written.values() for ref in used(written.expr, built.conditions)}
+    for name in built.conditions:
+        if name not in names:
+            message = f"the condition {quoted(name)} is used nowhere"
+            yield Finding(message, ("conditions", name), at_key=True, severity="warning")
 
 
 def client_labels(sections: Sections, built: Build) -> Iterator[Finding]:
     """Conditions such as `role.premium` about what no key has, in a file without errors."""
-    for index, decision in built.decisions.items():
-        for ref in references(decision.when):
+    for keys, written in built.written.items():
+        for ref in references(written.expr):
             if isinstance(ref, SignalRef) and ref.label is not None:
-                yield from _client_label(ref, ref.label, index, sections)
+                yield from _client_label(ref, ref.label, keys, written, sections)
 
 
-def _client_label(ref: SignalRef, label: str, index: int, sections: Sections) -> Iterator[Finding]:
+def _client_label(ref: SignalRef, label: str, keys: Keys, written: Written, sections: Sections) -> Iterator[Finding]:
     options = sections.signals[ref.name]
     if not isinstance(options, TenantOptions | RoleOptions) or sections.auth is None:
         return
     known = {as_label(name) for name in _known(options, sections.auth)}
     if label not in known:
-        offset = offset_of(ref.place, sections.decisions[index].when)
         message = _no_key(options.type, label, known)
-        yield Finding(message, ("decisions", index, "when"), offset=offset, severity="warning")
+        yield written.found(message, keys, ref.label_place or ref.place, "warning")
 
 
 def _known(options: TenantOptions | RoleOptions, auth: AuthConfig | None) -> set[str]:

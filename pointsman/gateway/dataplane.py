@@ -13,6 +13,7 @@ import structlog
 
 from pointsman.gateway import canned, catalogue
 from pointsman.gateway.access.keys import ANONYMOUS
+from pointsman.gateway.candidate import Candidate
 from pointsman.gateway.errors import (
     BadRequest,
     ClientDisconnected,
@@ -30,8 +31,8 @@ from pointsman.gateway.relay.relay import Relay
 from pointsman.gateway.relay.tries import Line
 from pointsman.gateway.relay.upstream import Upstream
 from pointsman.gateway.relay.watch import ClientStalled, Limit, Watch
-from pointsman.gateway.routing import Routed, route_request
-from pointsman.gateway.runtime import Runtime
+from pointsman.gateway.routing import Routed, route_waiting
+from pointsman.gateway.runtime import Loads, Runtime
 from pointsman.gateway.wire.count_tokens import count_tokens
 from pointsman.gateway.wire.dialect import DIALECTS, Dialect
 from pointsman.gateway.wire.inbound import (
@@ -51,7 +52,7 @@ from pointsman.gateway.wire.inbound import (
 from pointsman.gateway.wire.reading import build_facts
 from pointsman.gateway.wire.reply import CUT, EVENT_STREAM, JSON, Headers, Reply
 from pointsman.gateway.wire.upload import Upload
-from pointsman.signals.facts import Route
+from pointsman.signals.facts import Facts, PoolLoad, Route
 from pointsman.signals.readings import Readings, TimedReadings
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ _TOKEN = 4
 class DataPlane:
     def __init__(self, upstream: Upstream, record: Callable[[Outcome], None], random: Random) -> None:
         self.runtime: Runtime | None = None
+        self.candidate: Candidate | None = None
         self._upstream = upstream
         self._record = record
         self._random = random
@@ -84,7 +86,9 @@ class DataPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.runtime is not None
-        exchange = _Exchange(self.runtime, self._upstream, self._random, next(self._clocks), scope, receive, send)
+        exchange = _Exchange(
+            self.runtime, self.candidate, self._upstream, self._random, next(self._clocks), scope, receive, send
+        )
         try:
             await exchange.serve()
         finally:
@@ -97,6 +101,7 @@ class _Exchange:
     def __init__(
         self,
         runtime: Runtime,
+        candidate: Candidate | None,
         upstream: Upstream,
         random: Random,
         clock: Clock | None,
@@ -105,6 +110,7 @@ class _Exchange:
         send: Send,
     ) -> None:
         self._runtime = runtime
+        self._candidate = candidate
         self._upstream = upstream
         self._random = random
         self._receive = receive
@@ -117,6 +123,7 @@ class _Exchange:
             ROUTES.get(path, Route.OTHER), scope["method"], path, scope.get("query_string", b""), headers
         )
         self.journal = Journal(request_id(headers), self._inbound.route)
+        self.journal.config = runtime.declared and runtime.declared.config
         self._reply = Reply(send, self._answer_headers)
         self._routed: Routed | None = None
 
@@ -170,13 +177,9 @@ class _Exchange:
             await self._models()
             return
         await self._read()
-        journal.facts = facts = build_facts(self._inbound, identity, runtime.load)
+        journal.facts = facts = build_facts(self._inbound, identity, self._load())
         since = journal.stage(Stage.PARSE, journal.began)
-        signals, clock = runtime.signals, self._clock
-        readings = TimedReadings(signals, facts, clock) if clock else Readings(signals, facts)
-        if facts.size > _LARGE and (runtime.guarded or runtime.is_alias(facts.model)):
-            await asyncio.to_thread(readings.read_texts)
-        routed = self._routed = route_request(runtime, facts, self._inbound.path, readings, self._random)
+        routed = self._routed = await self._decide(facts)
         self._note(routed)
         journal.stage(Stage.DECIDE, since)
         if routed.respond is not None:
@@ -187,10 +190,36 @@ class _Exchange:
         else:
             await self._relay(routed)
 
+    async def _decide(self, facts: Facts) -> Routed:
+        if self._candidate is None:
+            return await self._route(self._runtime, facts)
+        live, journal = self._runtime, self.journal
+        self._runtime, routed = await self._candidate.route(
+            live, facts, journal.id, lambda runtime: self._route(runtime, facts)
+        )
+        if self._runtime is not live:
+            journal.config, journal.canary = self._runtime.digest, True
+        return routed
+
+    async def _route(self, runtime: Runtime, facts: Facts) -> Routed:
+        journal, signals, clock = self.journal, runtime.signals, self._clock
+        readings = TimedReadings(signals, facts, clock) if clock else Readings(signals, facts)
+        journal.signals, journal.signal_seconds = readings.values, readings.elapsed  # also if nothing matches
+        if facts.size > _LARGE and runtime.decides(facts.model):
+            await asyncio.to_thread(readings.read_texts)
+        return await route_waiting(runtime, facts, self._inbound.path, readings, self._random)
+
+    def _load(self) -> Callable[[str], PoolLoad]:
+        runtime, candidate = self._runtime, self._candidate
+        read = runtime.pools_read if candidate is None else runtime.pools_read | candidate.runtime.pools_read
+        if not read:
+            return runtime.load
+        self.journal.pools = loads = Loads(runtime.load, read)
+        return loads.__getitem__
+
     def _note(self, routed: Routed) -> None:
         journal, readings = self.journal, routed.readings
         journal.decision, journal.candidates = routed.decision, routed.candidates
-        journal.signals, journal.signal_seconds = readings.values, readings.elapsed
         for name, failure in readings.failures.items():
             log.error("signal_failed", signal=name, failure=failure, request_id=journal.id)
         if routed.pools:
@@ -275,6 +304,7 @@ class _Exchange:
         if self._routed is not None and self._wants_debug():
             skipped = [name for name in self._runtime.signals if name not in self._routed.readings.values]
             headers += debug_headers(journal.id, self._routed, skipped, overhead)
+            headers.append((b"x-pointsman-config", self._runtime.digest.encode()))
         return headers + self._runtime.origins.headers(self._headers.get("origin"))
 
     def _wants_debug(self) -> bool:

@@ -6,8 +6,8 @@ YAML 1.2's core schema: only `true` and `false` are booleans (`no` is Norwegian)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -55,17 +55,38 @@ for _name, _pattern, _first in (
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    file: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     key: Node | None  # the key that a mapping's value stands under
     value: Node
+    source: Source
+
+    def __str__(self) -> str:
+        mark = (self.key or self.value).start_mark
+        return f"{self.source.file}:{mark.line + 1}:{mark.column + 1}"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    file: str
-    text: str
+    """Of one file, or of several that are merged."""
+
     data: Any
     places: Mapping[Keys, Place]
+    files: tuple[str, ...]  # the one that was named first, and after it those that it includes
+
+    @property
+    def file(self) -> str:
+        return self.files[0]
+
+    def in_order(self, problems: Iterable[Problem]) -> list[Problem]:
+        """File by file, from top to bottom."""
+        rank = {file: number for number, file in enumerate(self.files)}
+        return sorted(problems, key=lambda problem: (rank.get(problem.file, -1), problem.line, problem.column))
 
     def problem(
         self, message: str, keys: Keys, *, at_key: bool = False, offset: int = 0, severity: str = "error"
@@ -75,12 +96,12 @@ class Document:
             keys, at_key = keys[:-1], True
         place = self.places[keys]
         node = place.key if at_key and place.key is not None else place.value
-        mark = node.start_mark
-        index = mark.index if at_key else _index(self.text, node, offset)
-        line_start = self.text.rfind("\n", mark.index, index) + 1
+        mark, text = node.start_mark, place.source.text
+        index = mark.index if at_key else _index(text, node, offset)
+        line_start = text.rfind("\n", mark.index, index) + 1
         column = index - line_start if line_start else mark.column + index - mark.index
-        line = mark.line + self.text.count("\n", mark.index, index)
-        return Problem(message, self.file, line + 1, column + 1, severity)
+        line = mark.line + text.count("\n", mark.index, index)
+        return Problem(message, place.source.file, line + 1, column + 1, severity)
 
 
 def _index(text: str, node: Node, offset: int) -> int:
@@ -113,11 +134,11 @@ def parse_document(text: str, file: str) -> Document:
         line, column = (root.start_mark.line + 1, root.start_mark.column + 1) if root else (1, 1)
         what = "the file is empty" if root is None else "the file is not a mapping of keys"
         raise ConfigError([Problem(f"{what}; it begins with version: 1 and pools:", file, line, column)])
-    builder = _Builder(file)
+    builder = _Builder(Source(file, text))
     data = builder.build(root, ())
     if builder.problems:
         raise ConfigError(builder.problems)
-    return Document(file, text, data, builder.places)
+    return Document(data, builder.places, (file,))
 
 
 def _read(file: str) -> bytes:
@@ -174,6 +195,7 @@ _SYNTAX = (
     (r"mapping values are not allowed", "a second ': ' on one line; put the text in quotes"),
     (r"expected <block end>", "this line is not indented like the ones that it belongs to"),
     (r"could not find expected ':'", "a key needs ': ' after it"),
+    (r"expected ',' or '[\]}]', but got '\['", "text that holds [ must be in quotes here"),
     (r"expected ',' or '([\]}])'", r"a ',' or '\1' is missing"),
     (r"expected the node content", "a value is missing here"),
     (r"sequence entries are not allowed", "a list cannot begin here; put its first item on a line of its own"),
@@ -216,8 +238,8 @@ Pairs = dict[str, tuple[Node, Node]]
 class _Builder:
     """Plain values from nodes; problems are collected, and what they concern is left out."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, source: Source) -> None:
+        self.source = source
         self.problems: list[Problem] = []
         self.places: dict[Keys, Place] = {}
         self._open: list[Node] = []  # the collections around the present node: an alias may not contain itself
@@ -225,7 +247,7 @@ class _Builder:
 
     def build(self, node: Node, keys: Keys, key: Node | None = None) -> Any:
         self._count(node)
-        self.places[keys] = Place(key, node)
+        self.places[keys] = Place(key, node, self.source)
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if not self._enter(node):
@@ -236,7 +258,7 @@ class _Builder:
 
     def _complain(self, node: Node, message: str) -> None:
         mark = node.start_mark
-        self.problems.append(Problem(message, self.file, mark.line + 1, mark.column + 1))
+        self.problems.append(Problem(message, self.source.file, mark.line + 1, mark.column + 1))
 
     def _refuse(self, node: Node, message: str) -> NoReturn:
         self._complain(node, message)

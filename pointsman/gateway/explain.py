@@ -49,7 +49,7 @@ def explain(identifier: str | float | None, routed: Routed, skipped: list[str], 
             },
             "reason": _reason(routed),
         },
-        "encoder_ms": 0.0,
+        "encoder_ms": round(routed.readings.encoder_seconds * 1000, 4),
         "overhead_ms": round(overhead * 1000, 4),
     }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from graphlib import TopologicalSorter
+from typing import Any, NamedTuple
 
 from pointsman.gateway.document import Keys
 from pointsman.gateway.errors import ConfigError, Problem
 from pointsman.gateway.schema import Config, DecisionConfig
-from pointsman.policies import resolve
+from pointsman.policies import inputs, resolve
+from pointsman.policies.conditions import cycle, used, written_out
 from pointsman.policies.decide import Policy
 from pointsman.policies.expr import Expr, ExprError, Place, SignalRef, parse, references
 from pointsman.policies.select import registry as selectors
@@ -32,34 +34,82 @@ class Finding:
     severity: str = "error"
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An expression as the file has it, where named conditions still are names."""
+
+    text: str
+    expr: Expr
+
+    def found(self, message: str, keys: Keys, place: Place | ExprError, severity: str = "error") -> Finding:
+        return Finding(message, keys, offset=offset_of(place, self.text), severity=severity)
+
+
 @dataclass(slots=True)
 class Build:
-    """What could be built, and why the rest could not."""
+    """What could be built, and why the rest could not. Decisions are known by their keys in the file."""
 
     signals: dict[str, Signal[Any]] = field(default_factory=dict)
-    decisions: dict[int, Decision] = field(default_factory=dict)  # by their index in the file
+    conditions: dict[str, Expr] = field(default_factory=dict)
+    decisions: dict[Keys, Decision] = field(default_factory=dict)
+    written: dict[Keys, Written] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
+    def listed(self, keys: Keys) -> list[Decision]:
+        """The decisions of one list."""
+        return [decision for key, decision in self.decisions.items() if key[:-1] == keys]
 
-def build_policy(config: Config) -> tuple[Signals, Policy]:
+
+MAIN: Keys = ("decisions",)
+"""The keys of the main list."""
+
+
+def virtual_keys(name: str) -> Keys:
+    """The keys of a virtual model's list."""
+    return ("virtual_models", name, "decisions")
+
+
+class Policies(NamedTuple):
+    signals: Signals
+    main: Policy
+    virtual: Mapping[str, Policy]
+
+
+def build_policy(config: Config) -> Policies:
     """Raises ConfigError, without positions: `config.load` has found all of it before."""
-    decisions = dict(enumerate(config.decisions))
-    conditions = {index: decision.when for index, decision in decisions.items()}
-    built = build(config.signals, decisions, conditions, config.pools, config.signals)
+    lists = {MAIN: config.decisions}
+    lists |= {virtual_keys(name): virtual.decisions for name, virtual in config.virtual_models.items()}
+    decisions = {(*keys, index): d for keys, listed in lists.items() for index, d in enumerate(listed)}
+    whens = {keys: decision.when for keys, decision in decisions.items()}
+    declared = Declared(config.signals, config.conditions, config.pools)
+    built = build(config.signals, config.conditions, decisions, whens, declared)
     if built.findings:
         raise ConfigError([Problem(finding.message) for finding in built.findings])
-    return built.signals, Policy(built.decisions.values(), built.signals)
+    main = Policy(built.listed(MAIN), built.signals, config.strategy)
+    virtual = {
+        name: Policy(built.listed(virtual_keys(name)), built.signals, model.strategy)
+        for name, model in config.virtual_models.items()
+    }
+    return Policies(built.signals, main, virtual)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The names of everything in the file, right or not."""
+
+    signals: Collection[str]
+    conditions: Collection[str]
+    pools: Collection[str]
 
 
 def build(
     signals: Mapping[str, SignalOptions],
-    decisions: Mapping[int, DecisionConfig],
-    conditions: Mapping[int, str],
-    pools: Collection[str],
-    declared: Collection[str],
+    conditions: Mapping[str, str],
+    decisions: Mapping[Keys, DecisionConfig],
+    whens: Mapping[Keys, str],
+    declared: Declared,
 ) -> Build:
-    """`decisions` and `signals` are those that are right in themselves; `conditions` are of all decisions,
-    and `declared` are all signals of the file."""
+    """`decisions` and `signals` are those that are right in themselves; `whens` are of all decisions."""
     built = Build()
     for name, options in signals.items():
         try:
@@ -67,41 +117,78 @@ def build(
         except ValueError as error:
             built.findings.append(Finding(str(error), ("signals", name), at_key=True))
     registry.join(built.signals.values())
-    broken = set(declared) - set(built.signals)
-    for index, text in conditions.items():
-        when = _condition(text, index, built, pools, broken)
-        if index in decisions:
-            selector = _selector(decisions[index], index, built, pools)
+    for wrong in inputs.connect(built.signals, declared.signals):
+        at_key = wrong.keys[0] == "weights"
+        built.findings.append(Finding(wrong.message, ("signals", wrong.signal, *wrong.keys), at_key=at_key))
+    _build_conditions(conditions, built, declared)
+    for keys, text in whens.items():
+        when = _expression(text, (*keys, "when"), built, declared)
+        if when is not None:
+            when = _written_out(when, (*keys, "when"), built, declared)
+        if keys in decisions:
+            selector = _selector(decisions[keys], keys, built, declared.pools)
             if when is not None:
-                built.decisions[index] = _decision(decisions[index], when, selector)
+                built.decisions[keys] = _decision(decisions[keys], when, selector)
     return built
 
 
-def _condition(text: str, index: int, built: Build, pools: Collection[str], broken: set[str]) -> Expr | None:
-    keys = ("decisions", index, "when")
+def _build_conditions(texts: Mapping[str, str], built: Build, declared: Declared) -> None:
+    parsed: dict[str, Expr] = {}
+    for name, text in texts.items():
+        expr = _expression(text, ("conditions", name), built, declared)
+        if expr is not None:
+            parsed[name] = expr
+    while circle := cycle(parsed):
+        names = [ref.name for ref in circle]
+        keys: Keys = ("conditions", names[-1])
+        shown = " → ".join(f"`{name}`" for name in (names[-1], *names)[:8])
+        message = f"the condition depends on itself: {shown}{' → …' if len(names) > 7 else ''}"
+        built.findings.append(built.written[keys].found(message, keys, circle[0].place))
+        for name in names:
+            del parsed[name]
+    order = TopologicalSorter({name: {r.name for r in used(expr, parsed)} for name, expr in parsed.items()})
+    for name in order.static_order():
+        whole = _written_out(parsed[name], ("conditions", name), built, declared)
+        if whole is not None:
+            built.conditions[name] = whole
+
+
+def _expression(text: str, keys: Keys, built: Build, declared: Declared) -> Expr | None:
     try:
-        when = parse(text)
+        expr = parse(text)
     except ExprError as error:
         built.findings.append(Finding(error.message, keys, offset=offset_of(error, text)))
         return None
-    if any(isinstance(ref, SignalRef) and ref.name in broken for ref in references(when)):
+    written = built.written[keys] = Written(text, expr)
+    broken = set(declared.signals) - set(built.signals)
+    if any(isinstance(ref, SignalRef) and ref.name in broken for ref in references(expr)):
         return None  # one complaint about the signal is enough
-    errors = resolve.problems(when, built.signals, pools)
-    built.findings += [Finding(error.message, keys, offset=offset_of(error, text)) for error in errors]
-    return None if errors else when
+    errors = resolve.problems(expr, built.signals, declared.pools, declared.conditions)
+    built.findings += [written.found(error.message, keys, error) for error in errors]
+    return None if errors else expr
+
+
+def _written_out(expr: Expr, keys: Keys, built: Build, declared: Declared) -> Expr | None:
+    if any(ref.name not in built.conditions for ref in used(expr, declared.conditions)):
+        return None  # likewise
+    try:
+        return written_out(expr, built.conditions)
+    except ExprError as error:
+        built.findings.append(built.written[keys].found(error.message, keys, error))
+        return None
 
 
 def offset_of(place: Place | ExprError, text: str) -> int:
     return sum(len(line) + 1 for line in text.split("\n")[: place.line - 1]) + place.column - 1
 
 
-def _selector(decision: DecisionConfig, index: int, built: Build, pools: Collection[str]) -> Selector[Any] | None:
+def _selector(decision: DecisionConfig, keys: Keys, built: Build, pools: Collection[str]) -> Selector[Any] | None:
     if not decision.models or any(model not in pools for model in decision.models):
         return None
     try:
         return selectors.build(decision.select, decision.models)
     except ValueError as error:
-        built.findings.append(Finding(str(error), ("decisions", index, "select")))
+        built.findings.append(Finding(str(error), (*keys, "select")))
         return None
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
+
+import structlog
 
 from pointsman.gateway.errors import NoRoute, NotFound
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.runtime import Runtime, shown
-from pointsman.policies.types import EXPLICIT, Choice, Decision, Respond
-from pointsman.signals.facts import Facts, Route
+from pointsman.policies.decide import Policy
+from pointsman.policies.types import EXPLICIT, Choice, Decision, Pools, Respond
+from pointsman.signals.encoder.encoding import EncoderError
+from pointsman.signals.facts import Facts, PoolLoad, Route
+from pointsman.signals.neural import NeedsEncoding
 from pointsman.signals.readings import Readings
+
+log = structlog.get_logger(__name__)
 
 
 class Routed(NamedTuple):
@@ -31,7 +40,7 @@ def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings,
     if not runtime.is_alias(facts.model):
         assert facts.model is not None
         return _explicit(runtime, facts, readings, runtime.named(facts.model))
-    decision = runtime.policy.decide(readings, facts.pools).decision
+    decision = _met(runtime, facts, readings, facts.pools)
     if decision is None:
         raise NoRoute(
             "No decision of the gateway's policy matches this request. "
@@ -42,8 +51,49 @@ def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings,
     selector = decision.selector
     assert selector is not None
     choice = selector.greedy(facts.pools) if random is None else selector.choose(facts.pools, random)
-    pools = _fitting(tuple(runtime.pools[name] for name in choice.pools), facts)
+    pools = fitting(tuple(runtime.pools[name] for name in choice.pools), facts)
     return Routed(decision.name, choice, pools, decision.models, readings)
+
+
+async def route_waiting(runtime: Runtime, facts: Facts, path: str, readings: Readings, random: Random | None) -> Routed:
+    """`route_request`, which waits for the encoder where the decision depends on it."""
+    while True:
+        try:
+            return route_request(runtime, facts, path, readings, random)
+        except NeedsEncoding as needed:
+            await encode(runtime, readings, needed.passages)
+
+
+async def encode(runtime: Runtime, readings: Readings, passages: Sequence[str]) -> None:
+    """Signals are unknown where the encoder could not answer in time."""
+    assert runtime.encoder is not None
+    began = time.perf_counter()
+    left = runtime.config.encoder.budget - readings.encoder_seconds
+    try:
+        encodings = await runtime.encoder.encode(passages, left)
+    except EncoderError as error:
+        if error.reason == EncoderError.reason:  # the others are load, which the metrics show
+            log.error("encoder_failed", reason=str(error))
+        readings.unencoded(passages, str(error), time.perf_counter() - began)
+    else:
+        readings.encoded(encodings, time.perf_counter() - began)
+
+
+def decision_of(runtime: Runtime, facts: Facts, readings: Readings, pools: Pools) -> str | None:
+    """The name of the decision that a request which has somewhere to go would meet; None if none holds."""
+    if facts.route is Route.OTHER or not runtime.is_alias(facts.model):
+        decision = _guard(runtime.guards, readings, pools)
+        return EXPLICIT if decision is None else decision.name
+    decision = _met(runtime, facts, readings, pools)
+    return None if decision is None else decision.name
+
+
+def _met(runtime: Runtime, facts: Facts, readings: Readings, pools: Pools) -> Decision | None:
+    decision = _guard(runtime.guards_of(facts.model), readings, pools)
+    if decision is not None:
+        return decision
+    policy = runtime.policy if facts.model is None else runtime.virtual.get(facts.model, runtime.policy)
+    return policy.decide(readings, pools).decision
 
 
 def _answered(decision: Decision, readings: Readings) -> Routed:
@@ -52,16 +102,22 @@ def _answered(decision: Decision, readings: Readings) -> Routed:
 
 def _explicit(runtime: Runtime, facts: Facts, readings: Readings, pools: tuple[Pool, ...]) -> Routed:
     """The request names its pools; but what the policy would answer itself, it answers here, too."""
-    decision = runtime.policy.decide(readings, facts.pools).decision if runtime.guarded else None
-    if decision is not None and decision.respond is not None:
+    decision = _guard(runtime.guards, readings, facts.pools)
+    if decision is not None:
         return _answered(decision, readings)
     if len(pools) > 1:
-        pools = _fitting(tuple(sorted(pools, key=_load)), facts)
+        pools = fitting(tuple(sorted(pools, key=lambda pool: _load(facts.pools(pool.name)))), facts)
     names = tuple(pool.name for pool in pools)
     return Routed(EXPLICIT, Choice(names, EXPLICIT, reason="the request names it"), pools, names, readings)
 
 
-def _fitting(pools: tuple[Pool, ...], facts: Facts) -> tuple[Pool, ...]:
+def _guard(guards: Policy | None, readings: Readings, pools: Pools) -> Decision | None:
+    """The decision that answers instead of anything else."""
+    decision = None if guards is None else guards.decide(readings, pools).decision
+    return None if decision is None or decision.respond is None else decision
+
+
+def fitting(pools: tuple[Pool, ...], facts: Facts) -> tuple[Pool, ...]:
     """Without the pools whose context window is too small, unless all are: then the upstream's error is the answer."""
     answer = facts.max_tokens or 0
     largest = facts.size + answer  # a token is at least a byte of the body
@@ -71,8 +127,7 @@ def _fitting(pools: tuple[Pool, ...], facts: Facts) -> tuple[Pool, ...]:
     return tuple(p for p in pools if p.config.context is None or needed <= p.config.context) or pools
 
 
-def _load(pool: Pool) -> tuple[bool, float]:
-    state = pool.snapshot()
+def _load(state: PoolLoad) -> tuple[bool, float]:
     return not state.healthy, state.load or 0.0
 
 

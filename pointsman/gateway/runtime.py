@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.errors import ModelNotFound, NotFound
+from pointsman.gateway.fingerprint import Fingerprints
+from pointsman.gateway.policy import Policies
 from pointsman.gateway.pools.claim import Priority, Standing
 from pointsman.gateway.pools.paths import upstream_path
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.hedge import HedgeRule
 from pointsman.gateway.schema import Config, Slo
 from pointsman.policies.decide import Policy
+from pointsman.policies.expr import PoolRef, references
 from pointsman.policies.nearest import did_you_mean
 from pointsman.signals.base import Signal
+from pointsman.signals.encoder.batcher import Batcher
 from pointsman.signals.facts import PoolLoad
 
 
@@ -26,7 +30,9 @@ class Runtime:
     config: Config
     signals: Mapping[str, Signal[Any]]
     policy: Policy
-    guarded: bool  # some decision answers itself: requests that name a pool are held against the policy, too
+    virtual: Mapping[str, Policy]  # the decisions of virtual models, by their names
+    guards: Policy | None  # as much of `policy` as its own answers depend on, for requests that it does not route
+    encoder: Batcher | None  # if some signal is neural
     pools: Mapping[str, Pool]
     models: Mapping[str, tuple[Pool, ...]]  # by pool name and by model name
     tenants: Mapping[str | None, Standing]  # those that the configuration names
@@ -36,12 +42,50 @@ class Runtime:
     admin: KeyRing | None
     origins: Origins
     admin_origins: Origins
+    declared: Fingerprints | None = None
+    pools_read: frozenset[str] = field(init=False)  # whose states conditions ask for
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pools_read", _pools_read((self.policy, *self.virtual.values())))
+
+    @property
+    def digest(self) -> str:
+        """What names the configuration in headers, logs and metrics."""
+        return self.declared.config if self.declared else ""
+
+    def under(
+        self, config: Config, policies: Policies, encoder: Batcher | None, declared: Fingerprints | None
+    ) -> Runtime:
+        """With other rules over the same pools, and all else as it is: `config` may differ in no other section."""
+        return replace(
+            self,
+            config=config,
+            signals=policies.signals,
+            policy=policies.main,
+            virtual=policies.virtual,
+            guards=policies.main.guards(),
+            encoder=encoder,
+            slos=slos(config),
+            hedges=hedges(config),
+            declared=declared,
+        )
 
     def load(self, pool: str) -> PoolLoad:
         return self.pools[pool].snapshot()
 
     def is_alias(self, model: str | None) -> bool:
-        return model is None or model in self.config.aliases
+        """Whether decisions choose for it."""
+        return model is None or model in self.config.aliases or model in self.virtual
+
+    def guards_of(self, model: str | None) -> Policy | None:
+        """Whose answers come before what `model` asks for; none where the main list decides itself."""
+        if model is not None and model in self.virtual:
+            return self.guards if self.config.virtual_models[model].guards else None
+        return None if self.is_alias(model) else self.guards
+
+    def decides(self, model: str | None) -> bool:
+        """Whether a request for it is held against any conditions."""
+        return self.is_alias(model) or self.guards is not None
 
     def named(self, model: str) -> tuple[Pool, ...]:
         """The pools that serve what the request names."""
@@ -51,7 +95,7 @@ class Runtime:
         return pools
 
     def unknown(self, model: str) -> ModelNotFound:
-        hint = did_you_mean(model[:128], [*self.models, *self.config.aliases])
+        hint = did_you_mean(model[:128], [*self.models, *self.config.aliases, *self.virtual])
         return ModelNotFound(
             f"The model {model[:128]!r} does not exist here{hint}. GET /v1/models lists what does.", param="model"
         )
@@ -67,6 +111,26 @@ class Runtime:
         return tuple(pool for pool in self.pools.values() if upstream_path(pool.config, path) is not None)
 
 
+class Loads(dict[str, PoolLoad]):
+    """The pools' states for one request. It holds those that conditions read, each as it was when first asked for."""
+
+    __slots__ = ("_load", "_read")
+
+    def __init__(self, load: Callable[[str], PoolLoad], read: frozenset[str]) -> None:
+        self._load, self._read = load, read
+
+    def __missing__(self, pool: str) -> PoolLoad:
+        load = self._load(pool)
+        if pool in self._read:
+            self[pool] = load
+        return load
+
+
+def _pools_read(policies: Iterable[Policy]) -> frozenset[str]:
+    conditions = [decision.when for policy in policies for decision in policy.decisions]
+    return frozenset(ref.pool for when in conditions for ref in references(when) if isinstance(ref, PoolRef))
+
+
 def shown(path: str) -> str:
     return f"/v1{path}"[:128]
 
@@ -80,8 +144,14 @@ def standings(config: Config) -> dict[str | None, Standing]:
     return {name: Standing(t.weight, Priority[t.priority.upper()]) for name, t in config.tenants.items()}
 
 
+def slos(config: Config) -> dict[str, Slo]:
+    return {decision.name: decision.slo for decision in config.all_decisions if decision.slo is not None}
+
+
 def hedges(config: Config) -> dict[str, HedgeRule]:
-    return {decision.name: HedgeRule.of(decision.hedge) for decision in config.decisions if decision.hedge is not None}
+    return {
+        decision.name: HedgeRule.of(decision.hedge) for decision in config.all_decisions if decision.hedge is not None
+    }
 
 
 def model_names(pools: Mapping[str, Pool]) -> dict[str, tuple[Pool, ...]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     Strict,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -26,7 +28,7 @@ from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.secrets import Secret
 from pointsman.gateway.units import Duration, Share, Size
 from pointsman.policies.select.registry import SelectConfig, StaticOptions
-from pointsman.policies.types import EXPLICIT
+from pointsman.policies.types import EXPLICIT, Strategy
 from pointsman.signals.registry import SignalConfig
 
 VERSION = 1
@@ -40,14 +42,29 @@ Float = Annotated[float, Strict()]
 Interval = Annotated[Duration, Field(gt=0)]
 
 
+def _of_form(pattern: str) -> WithJsonSchema:
+    """For editors; what is wrong is said by the validator."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
 def _name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", name):
         raise ValueError("a name has letters, digits, _ and -, begins with a letter and is at most 64 long")
     return name
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_name), _of_form("^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 """A name that expressions, headers and metric labels can carry as it is."""
+
+
+def _signal_name(name: str) -> str:
+    if not re.fullmatch(r'[^\s"]([^"]{0,62}[^\s"])?', name) or not name.isprintable():
+        raise ValueError('a name has at most 64 printable characters, none of them ", and no space at its ends')
+    return name
+
+
+SignalName = Annotated[str, AfterValidator(_signal_name), _of_form(r'^[^\s"]([^"]{0,62}[^\s"])?$')]
+"""A name that expressions can quote."""
 
 
 def _path(path: str) -> str:
@@ -56,7 +73,7 @@ def _path(path: str) -> str:
     return path
 
 
-HttpPath = Annotated[str, AfterValidator(_path)]
+HttpPath = Annotated[str, AfterValidator(_path), _of_form("^/[!-~]*$")]
 
 
 def _text(text: str) -> str:
@@ -65,7 +82,7 @@ def _text(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(_text), _of_form(r"\S")]
 
 
 def _kubernetes_name(name: str) -> str:
@@ -175,8 +192,11 @@ class AdminConfig(Section):
     """Secret references of the keys for `/admin` and `/console`; without keys only loopback clients may."""
 
 
+_URL_FORM = _of_form(r"^[hH][tT][tT][pP][sS]?://[^@?#\s]+$")
+
+
 class EndpointConfig(Section):
-    url: str
+    url: Annotated[str, _URL_FORM]
     """Scheme, host and port, without `/v1`; a longer path is kept as a prefix."""
     weight: Float = Field(default=1.0, gt=0)
     """Share of the requests that `balance: weighted` gives it, relative to the others."""
@@ -211,6 +231,9 @@ def _url_problem(url: str) -> str | None:
     return None
 
 
+EndpointUrl = Annotated[str, AfterValidator(_endpoint_url), _URL_FORM]
+
+
 def _endpoint(value: object) -> object:
     return {"url": value} if isinstance(value, str) else value
 
@@ -229,7 +252,7 @@ class Kubernetes(Section):
 
 
 class Discover(Section):
-    dns: Annotated[str, AfterValidator(_endpoint_url)] | None = None
+    dns: EndpointUrl | None = None
     """URL whose host name is resolved; each address is an endpoint with the URL's port and path."""
     interval: Interval = 5.0
     """Time between two lookups of `dns`."""
@@ -325,7 +348,9 @@ class Balance(StrEnum):
 class PoolConfig(Section):
     model: Text
     """Name of the model that is sent upstream."""
-    endpoints: list[Annotated[EndpointConfig, BeforeValidator(_endpoint)]] = Field(default=[], max_length=MAX_ENDPOINTS)
+    endpoints: list[
+        Annotated[EndpointConfig, BeforeValidator(_endpoint, json_schema_input_type=EndpointUrl | EndpointConfig)]
+    ] = Field(default=[], max_length=MAX_ENDPOINTS)
     """URLs of the servers, or mappings of `url` and `weight`; required without `discover`."""
     discover: Discover | None = None
     """Where more endpoints are looked up, again and again."""
@@ -408,12 +433,15 @@ def literal(when: object) -> object:
     return str(when).lower() if isinstance(when, bool) else when
 
 
+Expression = Annotated[Text, BeforeValidator(literal), WithJsonSchema({"type": ["boolean", "string"]})]
+
+
 class DecisionConfig(Section):
     name: Name
     """Shown in `x-pointsman-decision`, logs and metrics."""
     priority: Int = 0
     """Higher ones are asked first, equal ones in the file's order; may be negative."""
-    when: Annotated[Text, BeforeValidator(literal)]
+    when: Expression
     """The condition, an expression over signals; `true` always holds."""
     models: Annotated[list[str], AfterValidator(_distinct)] = []
     """Candidates: names of pools, best first."""
@@ -440,6 +468,15 @@ class DecisionConfig(Section):
         return self
 
 
+class VirtualModelConfig(Section):
+    decisions: list[DecisionConfig] = Field(min_length=1)
+    """Its own rules, as those of the main list."""
+    strategy: Strategy = "priority"
+    """Which of its decisions that hold wins: `priority` or `confidence`."""
+    guards: bool = True
+    """Whether the main list's own answers (`respond`) hold for it, too."""
+
+
 class DecisionLogConfig(Section):
     path: Text
     """The file, one JSON object per request."""
@@ -458,6 +495,121 @@ class LogConfig(Section):
     """The decision log; without it none is written."""
 
 
+class EncoderConfig(Section):
+    model: Text | None = None
+    """Instead of the shipped encoder: a folder with encoder.onnx and tokenizer.json, or a sentence-transformers one."""
+    url: EndpointUrl | None = None
+    """Instead of the shipped encoder: an OpenAI-style API with `/v1/embeddings`; `model` names the one to ask for."""
+    api_key: Secret | None = None
+    """The key of that API."""
+    heads: Text | None = None
+    """The heads that `pointsman fit heads` made for this encoder; without them only signals with examples work."""
+    budget: Interval = 0.05
+    """How long a request waits for the encoder; past it neural signals are unknown."""
+
+
+class PoolState(Section):
+    """What is not written is as in a pool that is idle."""
+
+    load: Float | None = Field(default=None, ge=0)
+    """Requests in flight relative to the pool's limit; 1 is full."""
+    queue: Int | None = Field(default=None, ge=0)
+    """Requests that wait."""
+    inflight: Int = Field(default=0, ge=0)
+    """Requests that this gateway has running in the pool."""
+    kv: Float | None = Field(default=None, ge=0, le=1)
+    """Highest use of the KV cache by an endpoint."""
+    healthy: bool = True
+    """Whether an endpoint can take a request."""
+
+
+COMPARISON = re.compile(r"(<=|>=|==|!=|<|>) ?(-?[0-9]+(?:\.[0-9]+)?)")
+
+
+def _comparison(text: str) -> str:
+    if text[:1] in ("<", ">", "=", "!") and not COMPARISON.fullmatch(text):
+        raise ValueError('a comparison is an operator and a number, such as "> 8000"')
+    return text
+
+
+def _time(text: object) -> datetime:
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text else None
+    except ValueError:
+        time = None
+    if time is None:
+        raise ValueError("a time is written as 2026-03-02T22:30, with +01:00 or another zone at its end if not UTC")
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _listed(names: object) -> object:
+    return [names] if isinstance(names, str) else names
+
+
+_MONDAY = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+Flag = Annotated[bool, Strict()]
+Assumed = Flag | Int | Float | Text | list[Text] | None
+Wanted = Flag | Int | Float | Annotated[Text, AfterValidator(_comparison)] | list[Text] | None
+
+
+class ExpectConfig(Section):
+    decision: Text | None = None
+    """Name of the decision; `explicit` if the request names a pool or a model."""
+    not_decision: Annotated[list[Text], BeforeValidator(_listed, json_schema_input_type=Text | list[Text])] = []
+    """A decision that it must not be, or a list of them."""
+    models: list[Text] | None = None
+    """The decision's candidates, in their order."""
+    pool: Text | None = None
+    """The pool that is asked first: of the chosen order the first healthy one."""
+    status: Int | None = Field(default=None, ge=100, le=599)
+    """HTTP status: 200 where a model answers, else of the decision's own answer or of the error."""
+    signals: dict[str, Wanted] = {}
+    """Values of signals: `true`, `false`, a number, a comparison such as `"> 8000"`, a label that is there, a list of
+    exactly the labels that are there, or `null` for unknown."""
+
+    @model_validator(mode="after")
+    def _something(self) -> ExpectConfig:
+        single = (self.decision, self.models, self.pool, self.status)
+        if not self.not_decision and not self.signals and all(wanted is None for wanted in single):
+            raise ValueError("a test needs something to expect, such as {decision: NAME}")
+        return self
+
+
+class CaseConfig(Section):
+    name: Text | None = None
+    """Stands in the report; without it the prompt does."""
+    prompt: str | None = None
+    """The last user message."""
+    model: Text | None = None
+    """The model that the request names; without it the decisions choose."""
+    request: dict[str, Any] | Text | None = None
+    """A whole chat completion request instead of `prompt` and `model`, or a JSON file with one, whose path begins where
+    this file is."""
+    headers: dict[str, str] = {}
+    """Request headers."""
+    tenant: Name | None = None
+    """The client's tenant; no key is needed for it."""
+    roles: list[Name] = []
+    """The client's roles."""
+    now: Annotated[datetime, BeforeValidator(_time), _of_form("^[0-9]{4}-?[0-9W]")] = _MONDAY
+    """When the request comes, such as `2026-03-02T22:30+01:00`; UTC without a zone. By default a Monday at noon."""
+    pools: dict[str, PoolState] = {}
+    """The state of pools; those that are not listed are idle and healthy."""
+    signals: dict[str, Assumed] = {}
+    """Values of signals that are assumed and not evaluated: `true`, `false`, a label or a list of labels, a number, or
+    `null` for unknown."""
+    expect: ExpectConfig
+    """What must come of it."""
+
+    @model_validator(mode="after")
+    def _one_request(self) -> CaseConfig:
+        for key in ("prompt", "model"):
+            if self.request is not None and getattr(self, key) is not None:
+                raise ValueError(f"a test has either `{key}` or `request`; write it into the request")
+        return self
+
+
 def _version(version: object) -> object:
     if isinstance(version, bool) or version not in (VERSION, str(VERSION), f"{VERSION}.0"):
         raise ValueError(f"this pointsman reads version {VERSION} of the configuration; write version: {VERSION}")
@@ -469,8 +621,10 @@ def _with_auto(aliases: Iterable[str]) -> list[str]:
 
 
 class Config(Section):
-    version: Annotated[Literal[1], BeforeValidator(_version)]
+    version: Annotated[Literal[1], BeforeValidator(_version, json_schema_input_type=Literal[1, "1", "1.0"])]
     """Version of this file's form."""
+    include: list[Text] = []
+    """Further files that this one is made of; their paths begin where this file is."""
     server: ServerConfig = ServerConfig()
     """Where and how the gateway listens."""
     aliases: Annotated[list[Text], AfterValidator(_with_auto)] = ["auto"]
@@ -485,9 +639,23 @@ class Config(Section):
     """What is logged, and where."""
     pools: dict[Name, PoolConfig] = Field(min_length=1)
     """Pools of servers by name, each with one model."""
-    signals: dict[Name, SignalConfig] = {}
+    encoder: EncoderConfig = EncoderConfig()
+    """What turns text into the vectors that neural signals read."""
+    signals: dict[SignalName, SignalConfig] = {}
     """Signals by the name that conditions use."""
+    conditions: dict[SignalName, Expression] = {}
+    """Expressions by the name that other conditions use."""
+    strategy: Strategy = "priority"
+    """Which of the decisions that hold wins: the first (`priority`), or of the highest priority the surest
+    (`confidence`)."""
     decisions: list[DecisionConfig] = []
     """Rules that route requests; the first that holds decides."""
-    tests: list[dict[str, Any]] = []
-    """Prompts and the decisions expected for them; nothing in this version runs them."""
+    virtual_models: dict[Text, VirtualModelConfig] = {}
+    """Names of models that have rules of their own."""
+    tests: list[CaseConfig] = []
+    """Requests and what is expected of them, for `pointsman test`."""
+
+    @property
+    def all_decisions(self) -> list[DecisionConfig]:
+        """Those of the virtual models, too. Their names differ."""
+        return [*self.decisions, *(d for virtual in self.virtual_models.values() for d in virtual.decisions)]

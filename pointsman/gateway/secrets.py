@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 MAX_BYTES = 64 * 1024
 
@@ -60,4 +60,6 @@ def _from_file(name: str) -> str:
     return value
 
 
-Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]
+_Reference = Annotated[str, Field(pattern="^(env|file):.+")]
+
+Secret = Annotated[SecretStr, BeforeValidator(resolve_secret, json_schema_input_type=_Reference)]

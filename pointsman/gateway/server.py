@@ -19,6 +19,7 @@ from pointsman.gateway.app import Gateway
 from pointsman.gateway.entrance import Entrance
 from pointsman.gateway.errors import ConfigError, PointsmanError
 from pointsman.gateway.protocol import Protocol
+from pointsman.gateway.reloading import FileWatch, watching
 from pointsman.gateway.wire.inbound import Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
@@ -185,11 +186,11 @@ class Server(uvicorn.Server):
     def _reload(self) -> None:
         if not self.started or self.should_exit:
             return
-        task = asyncio.get_running_loop().create_task(self._reload_file())
+        task = asyncio.get_running_loop().create_task(self.reload_file())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 
-    async def _reload_file(self) -> None:
+    async def reload_file(self) -> None:
         try:
             await self._gateway.reload()
         except ConfigError as error:
@@ -204,13 +205,16 @@ async def _wait(seconds: float, done: Callable[[], bool]) -> None:
         await asyncio.sleep(_TICK)
 
 
-async def serve(gateway: Gateway, sock: socket.socket, control: socket.socket | None = None) -> None:
+async def serve(
+    gateway: Gateway, sock: socket.socket, control: socket.socket | None = None, watch: FileWatch | None = None
+) -> None:
     """Until SIGTERM or SIGINT, and then until the running requests are done, for at most `server.drain`."""
     server = Server(gateway)
     with contextlib.closing(sock), contextlib.closing(control or sock), server.capture_signals():
         async with server.open(sock, control) as url:
             log.info("listening", url=url, **({"control": _url(control)} if control else {}))
-            await server.main_loop()
+            async with watching(watch, server.reload_file):
+                await server.main_loop()
             log.info("draining", requests=len(server.server_state.tasks))
         log.info("stopped")
 

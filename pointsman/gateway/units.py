@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 _SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Mapping[str, float] = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -63,6 +63,23 @@ def format_share(share: float) -> str:
     return f"{share * 100:g}%"
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
-Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size)]
-Share = Annotated[float, BeforeValidator(parse_share), PlainSerializer(format_share)]
+def _written(units: str) -> object:
+    """What the JSON Schema says of it."""
+    return Annotated[str, Field(pattern=f"^{_NUMBER} ?({units})$")]
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=_written("|".join(_SECONDS))),
+    PlainSerializer(format_duration),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size, json_schema_input_type=_written("|".join(_BYTES))),
+    PlainSerializer(format_size),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share, json_schema_input_type=_written("%")),
+    PlainSerializer(format_share),
+]

@@ -16,15 +16,11 @@ from pointsman.gateway.errors import Problem
 from pointsman.policies.nearest import did_you_mean
 
 LATER_KEYS = frozenset({"cache", "plugins"})
-LATER_SIGNALS = re.compile(
-    "domain|embedding|preference|kb|complexity|jailbreak|pii|fact_check|feedback|reask|modality|tools|"
-    "classifier|projection"
-)
 LATER_SELECTORS = re.compile("cascade|linucb")
 """What the design has and this version does not; a name leaves the set when it arrives."""
 
-_KINDS: Mapping[str, tuple[str, re.Pattern[str]]] = {
-    "type": ("signal type", LATER_SIGNALS),
+_KINDS: Mapping[str, tuple[str, re.Pattern[str] | None]] = {
+    "type": ("signal type", None),
     "by": ("selector", LATER_SELECTORS),
 }
 """The keys that say which model reads a mapping."""
@@ -181,7 +177,7 @@ def _unknown_kind(keys: Keys, context: Mapping[str, Any], document: Document, ki
     if "tag" not in context:
         return document.problem(f"the key `{key}` is missing here: name a {noun}; {those}", keys, at_key=True)
     name = context["tag"]
-    if later.fullmatch(str(name)):
+    if later is not None and later.fullmatch(str(name)):
         return document.problem(f"the {noun} `{name}` is not available in this version; {those}", (*keys, key))
     message = f"there is no {noun} {quoted(name)}; {those}{suggestion(name, kinds)}"
     return document.problem(message, (*keys, key))

@@ -27,9 +27,14 @@ def section(name: str) -> str:
     return rest.partition("\n## ")[0]
 
 
+def parameters(name: str) -> list[Any]:
+    """Also those of its own commands."""
+    command = GROUP.get_command(CONTEXT, name)
+    return [p for each in (command, *getattr(command, "commands", {}).values()) for p in each.params]
+
+
 def options(name: str) -> set[str]:
-    parameters = GROUP.get_command(CONTEXT, name).params
-    return {flag for p in parameters for flag in (*p.opts, *p.secondary_opts) if flag.startswith("--")}
+    return {flag for p in parameters(name) for flag in (*p.opts, *p.secondary_opts) if flag.startswith("--")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -39,7 +44,7 @@ def test_every_flag_is_documented_and_none_that_is_not_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_argument_is_documented(name: str) -> None:
-    arguments = [p for p in GROUP.get_command(CONTEXT, name).params if p.param_type_name == "argument"]
+    arguments = [p for p in parameters(name) if p.param_type_name == "argument"]
     for argument in arguments:
         assert f"`{argument.metavar or argument.name.upper()}`" in section(name)
 

@@ -172,7 +172,6 @@ def test_other_versions(problems: Problems, version: str) -> None:
     [
         ("{type: keywrd}", "there is no signal type `keywrd`; those that exist are "),
         ("{type: keywrd}", "; did you mean `keyword`?"),
-        ("{type: domain}", "the signal type `domain` is not available in this version; those that exist are "),
         ("{any: [a]}", "the key `type` is missing here: name a signal type; those that exist are "),
         ("{type: keyword, any: [404]}", "this must be text; put it in quotes"),
         ("{type: keyword, anny: [a]}", "unknown key `anny`; did you mean `any`?"),
@@ -247,7 +246,8 @@ def test_advice_stands_where_it_applies(problems: Problems) -> None:
     text = BASE.replace("urgent or size > 8000 or true", "urgent")
     assert problems(text) == [
         "7:3: warning: signal `size` is used by no decision",
-        "8:1: warning: requests that no decision matches are answered 404; add a last decision with `when: true`",
+        "8:1: warning: requests that no decision matches, such as urgent = false, are answered 404; "
+        "add a last decision with `when: true`",
     ]
 
 
@@ -369,3 +369,116 @@ def test_the_error_of_load_has_errors_only(write: Write) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
         load(tmp_path / "none.yaml")
+
+
+CONDITIONS = BASE.replace("decisions:", "conditions:\n  busy: urgent and pool.small.load > 0.9\ndecisions:", 1)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ("{busy: size > 3}", []),
+        ("{busy: true}", []),
+        ("{busy: long, long: not size < 3}", []),
+        ("{busy: siez > 3}", ["8:20: error: there is no signal `siez`; did you mean `size`?"]),
+        ("{busy: size > 3 or lnog, long: urgent}", ["8:32: error: there is no signal `lnog`; did you mean `long`?"]),
+        ("{busy: urgent &&}", ["8:27: error: `&&` is no operator; write `and`"]),
+        ("{busy: ''}", ["8:20: error: this must not be empty"]),
+        ("{busy: 3}", ["8:20: error: this must be text; put it in quotes"]),
+        ("{busy: size > 3, idle: not urgent}", ["8:30: warning: the condition `idle` is used nowhere"]),
+        ("{busy: size > 3, urgent: size > 4}", ["8:30: error: there is a signal `urgent`, too; give each its own"]),
+        ("{busy: size > 3, in: size > 4}", ["8:30: error: a condition cannot be named `in`, which means something"]),
+        ("{busy: not busy}", ["8:24: error: the condition depends on itself: `busy` → `busy`"]),
+        (
+            "{busy: size > 3 and x, x: urgent or y, y: busy}",
+            ["8:33: error: the condition depends on itself: `busy` → `x` → `y` → `busy`"],
+        ),
+    ],
+)
+def test_conditions(problems: Problems, conditions: str, expected: list[str]) -> None:
+    """One complaint about each, and none about the decision that uses it."""
+    text = BASE.replace("decisions:", f"conditions: {conditions}\ndecisions:", 1)
+    text = text.replace("urgent or size > 8000 or true", "busy and urgent and size > 8000")
+    text += "  - {name: rest, when: true, models: [small]}\n"
+    found = [finding for finding in problems(text) if not (": info: " in finding or finding.startswith("10:"))]
+    assert len(found) == len(expected)
+    assert all(have.startswith(want) for have, want in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("busy.high", "11:23: error: `busy` is a condition and has no labels; write `busy` alone"),
+        ("urgent or bsuy", "11:33: error: there is no signal `bsuy`; did you mean `busy`?"),
+    ],
+)
+def test_what_names_a_condition_wrongly(problems: Problems, when: str, expected: str) -> None:
+    text = CONDITIONS.replace("when: urgent or size > 8000 or true", f"when: {when}")
+    assert expected in problems(text)
+
+
+def test_conditions_that_expand_to_billions(problems: Problems) -> None:
+    lines = ["  c0: urgent", *(f"  c{n}: c{n - 1} or c{n - 1} or size > {n}" for n in range(1, 40))]
+    text = BASE.replace("decisions:", "\n".join(["conditions:", *lines, "decisions:"]), 1)
+    (found,) = (finding for finding in problems(text) if ": error: " in finding)
+    assert "references once its conditions are written out; at most 10000 are read" in found
+
+
+def test_signals_whose_names_need_quotes(problems: Problems) -> None:
+    text = BASE.replace("size:", "'size of it':").replace("size >", '"size of it" >')
+    assert not [finding for finding in problems(text) if ": error: " in finding]
+    (found,) = problems(BASE.replace("size:", "'size\" ':").replace("size >", "urgnt or 3 <"))[:1]
+    assert found.startswith("7:3: error: a name has at most 64 printable characters")
+
+
+VIRTUAL = (
+    BASE
+    + """\
+virtual_models:
+  support-bot:
+    strategy: confidence
+    decisions:
+      - {name: calm, when: not urgent, models: [small]}
+      - {name: rest, when: true, models: [small]}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", None),
+        ("name: calm", "name: all", "14:16: error: there is a decision `all` already; give each its own name"),
+        ("not urgent", "not urgnt", "14:32: error: there is no signal `urgnt`; did you mean `urgent`?"),
+        ("models: [small]}", "models: [smal]}", "14:49: error: there is no pool `smal`; did you mean `small`?"),
+        ("models: [small]}", "models: [small], slo: {miss: next}}", "14:69: warning: there is no next model here"),
+        ("support-bot", "auto", "11:3: error: `auto` is an alias already, which the main list routes; choose"),
+        ("support-bot", "large", "11:3: warning: the virtual model hides the pool `large`: no request can name"),
+        ("support-bot", "l", "11:3: warning: the virtual model hides the model `l`: no request can name"),
+        ("confidence", "surest", "12:15: error: this must be one of priority, confidence"),
+        ("    strategy", "    stategy", "12:5: error: unknown key `stategy`; did you mean `strategy`?"),
+        ("when: true, models: [small]}\n", "when: false, models: [small]}\n", "15:28: warning: "),
+    ],
+)
+def test_virtual_models(problems: Problems, old: str, new: str, expected: str | None) -> None:
+    head, _, tail = VIRTUAL.partition("virtual_models:")
+    found = problems(f"{head}virtual_models:{tail.replace(old, new, 1) if old else tail}")
+    if expected is None:
+        assert not [finding for finding in found if ": info: " not in finding]
+    else:
+        assert [finding for finding in found if finding.startswith(expected)]
+
+
+def test_what_any_list_uses_is_used(problems: Problems) -> None:
+    text = VIRTUAL.replace("urgent or size > 8000 or true", "size > 8000 or true", 1).replace("small, large", "large")
+    assert not [finding for finding in problems(text) if finding.startswith(("3:", "4:", "6:"))]
+    assert [
+        f for f in problems(text.replace("not urgent", "size > 3")) if f.startswith("6:3: warning: signal `urgent`")
+    ]
+
+
+def test_a_rival_is_not_hidden_by_an_earlier_one(problems: Problems) -> None:
+    text = BASE.replace("urgent or size > 8000 or true", "size > 3")
+    text += "  - {name: rival, when: size > 3 and urgent, models: [small]}\n"
+    assert [f for f in problems(text) if "never reached" in f]
+    assert not [f for f in problems(text + "strategy: confidence\n") if "never reached" in f]

@@ -41,14 +41,14 @@ URGENT = {
 
 @pytest.mark.parametrize(("urgent", "load", "name"), [(True, 0.9, "wait"), (True, 0.1, "urgent"), (False, 0.9, "low")])
 def test_priority_then_order(urgent: bool, load: float, name: str) -> None:
-    _, policy = build_policy(config(LOW, WAIT, URGENT))
+    _, policy, _ = build_policy(config(LOW, WAIT, URGENT))
     verdict = policy.decide({"urgent": TRUE if urgent else FALSE}, lambda pool: PoolLoad(load=load))
     assert verdict.decision is not None
     assert verdict.decision.name == name
 
 
 def test_what_the_decisions_hold() -> None:
-    signals, policy = build_policy(config(LOW, WAIT, URGENT))
+    signals, policy, _ = build_policy(config(LOW, WAIT, URGENT))
     wait, urgent, low = policy.decisions
     assert list(signals) == ["urgent"]
     assert wait.respond is not None

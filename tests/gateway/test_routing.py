@@ -266,3 +266,74 @@ async def test_a_long_document_is_read_to_its_end(model):
         fine = await chat(gateway.url, model, messages=say(document))
         blocked = await chat(gateway.url, model, messages=say(document + "bomb"))
     assert (fine.status, blocked.status) == (200, 403)
+
+
+# Virtual models
+
+STOP = {"name": "stop", "when": "bad", "respond": {"status": 403, "message": "No."}}
+REST = {"name": "rest", "when": "true", "models": ["small"]}
+SUPPORT = {
+    "decisions": [
+        {"name": "support-urgent", "when": "urgent", "models": ["large"]},
+        {"name": "support", "when": "true", "models": ["small"]},
+    ]
+}
+
+
+def with_virtual(url, decisions=(STOP, REST), **extra):
+    virtual = {"support-bot": SUPPORT | extra}
+    return config(two(url), list(decisions), signals=SIGNALS) | {"virtual_models": virtual}
+
+
+async def test_a_virtual_model_has_decisions_of_its_own():
+    async with scripted(answer_hello) as up, serving(with_virtual(up.url)) as gateway:
+        assert where(await chat(gateway.url, "support-bot")) == ("support", "small")
+        assert where(await chat(gateway.url, "support-bot", messages=say("urgent"))) == ("support-urgent", "large")
+        assert where(await chat(gateway.url, "auto", messages=say("urgent"))) == ("rest", "small")
+        async with openai_sdk(gateway.v1) as client:
+            assert "support-bot" in {model.id for model in (await client.models.list()).data}
+            assert (await client.models.retrieve("support-bot")).owned_by == "pointsman"
+    assert [request.json["model"] for request in up.requests] == ["org/small-7b", "org/large-72b", "org/small-7b"]
+
+
+async def test_the_main_lists_own_answers_hold_for_virtual_models():
+    async with scripted(answer_hello) as up, serving(with_virtual(up.url)) as gateway:
+        answer = await chat(gateway.url, "support-bot", messages=say("urgent: a bomb"))
+    assert (answer.status, answer.headers["x-pointsman-decision"]) == (403, "stop")
+
+
+async def test_a_virtual_model_can_do_without_them():
+    async with scripted(answer_hello) as up, serving(with_virtual(up.url, guards=False)) as gateway:
+        assert where(await chat(gateway.url, "support-bot", messages=say("a bomb"))) == ("support", "small")
+        assert (await chat(gateway.url, "small", messages=say("a bomb"))).status == 403
+
+
+async def test_the_main_lists_routes_do_not_hold_for_virtual_models():
+    last = {"name": "last", "when": "true", "respond": {"status": 400, "message": "Ask otherwise."}}
+    async with scripted(answer_hello) as up, serving(with_virtual(up.url, [REST, last])) as gateway:
+        assert where(await chat(gateway.url, "support-bot")) == ("support", "small")
+
+
+async def test_a_virtual_model_without_a_fitting_decision_has_no_route():
+    settings = with_virtual(DEAD, decisions=SUPPORT["decisions"][:0])
+    settings["virtual_models"]["support-bot"] = {"decisions": [{**REST, "name": "never", "when": "urgent"}]}
+    async with serving(settings) as gateway:
+        assert (await chat(gateway.url, "support-bot")).error["code"] == "no_route"
+        assert "support-bot" in (await chat(gateway.url, "suport-bot")).error["message"]
+
+
+async def test_the_surest_of_the_decisions_that_hold():
+    decisions = [
+        {"name": "some", "when": "urgent", "models": ["small"]},
+        {"name": "most", "when": "bad", "models": ["large"]},
+    ]
+    signals = {
+        "urgent": {"type": "keyword", "any": ["urgent", "asap"]},  # one of two
+        "bad": {"type": "keyword", "any": ["bomb"]},
+    }
+    async with scripted(answer_hello) as up:
+        settings = config(two(up.url), decisions, signals=signals)
+        for strategy, expected in (("priority", "some"), ("confidence", "most")):
+            async with serving(settings | {"strategy": strategy}) as gateway:
+                answer = await chat(gateway.url, messages=say("Urgent: a bomb!"))
+                assert where(answer)[0] == expected

@@ -13,6 +13,8 @@ from pointsman.gateway.schema import Config, EndpointConfig, PoolConfig, Section
 from pointsman.policies.select.registry import SELECTORS
 from pointsman.signals.registry import SIGNALS
 
+Seen = set[type[BaseModel]]
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -25,11 +27,15 @@ def nested(annotation: Any, path: str) -> Iterator[tuple[str, type[Section]]]:
         yield from nested(part, path + suffix)
 
 
-def sections(model: type[Section], path: str = "") -> Iterator[tuple[str, type[Section]]]:
+def sections(model: type[Section], path: str = "", around: Seen | None = None) -> Iterator[tuple[str, type[Section]]]:
+    """Each where it first occurs: the decisions of virtual models are like all decisions."""
+    seen = set() if around is None else around
+    seen.add(model)
     yield path, model
     for key, field in keys(model):
         for inner, section in nested(field.annotation, f"{path}.{key}".lstrip(".")):
-            yield from sections(section, inner)
+            if section not in seen:
+                yield from sections(section, inner, seen)
 
 
 def keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

@@ -9,6 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pointsman.gateway.access.origin import is_loopback
+from pointsman.gateway.admin.candidate import add_candidate_routes
+from pointsman.gateway.admin.explain import add_explain_route
+from pointsman.gateway.admin.forms import InvalidConfig, change, check_parameters, finding, flag
 from pointsman.gateway.admin.pools import add_pool_routes
 from pointsman.gateway.errors import (
     BadRequest,
@@ -21,10 +24,6 @@ from pointsman.gateway.errors import (
 
 if TYPE_CHECKING:
     from pointsman.gateway.app import Gateway
-
-
-class InvalidConfig(BadRequest):
-    code = "invalid_config"
 
 
 def control_plane(gateway: Gateway) -> FastAPI:
@@ -70,14 +69,26 @@ def _add_admin(app: FastAPI, gateway: Gateway) -> None:
     guard = [Depends(admin)]
 
     @app.post("/admin/reload", dependencies=guard)
-    async def reload() -> dict[str, Any]:
+    async def reload(request: Request) -> dict[str, Any]:
+        check_parameters(request.query_params, ("dry_run",))
+        dry = flag(request.query_params, "dry_run", False)
         try:
-            runtime = await gateway.reload()
+            proposal = await (gateway.check() if dry else gateway.reload())
         except ConfigError as error:
             raise InvalidConfig(f"The old configuration goes on serving. {error}") from error
-        return {"status": "reloaded", "pools": list(runtime.pools), "decisions": len(runtime.config.decisions)}
+        config = proposal.config
+        return {
+            "status": "checked" if dry else "reloaded",
+            "pools": list(config.pools),
+            "decisions": len(config.all_decisions),
+            "config": proposal.digest,
+            "changes": [change(each) for each in proposal.changes],
+            "findings": [finding(each) for each in proposal.findings],
+        }
 
     add_pool_routes(app, gateway, guard)
+    add_candidate_routes(app, gateway, guard)
+    add_explain_route(app, gateway, guard)
 
 
 def _is_forwarded(request: Request) -> bool:

@@ -24,7 +24,7 @@ def check(
     from pointsman.gateway.config import examine  # pydantic and all signals: not needed for help
 
     examined = examine(config)
-    problems, loaded = examined.problems, _loaded(examined.config)
+    problems, loaded = [*examined.problems, *_unready(examined.config)], _loaded(examined.config)
     if as_json:
         typer.echo(orjson.dumps(_report(config, problems, loaded)))
     else:
@@ -33,10 +33,24 @@ def check(
     raise typer.Exit(_status(problems, strict))
 
 
+def _unready(config: Config | None) -> list[Problem]:
+    """What the signals need and the file alone does not show: models, heads and data that can be read."""
+    from pointsman.gateway.app import build_rules
+    from pointsman.gateway.errors import ConfigError
+
+    if config is None:
+        return []
+    try:
+        build_rules(config)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
 def _loaded(config: Config | None) -> dict[str, int]:
     if config is None:
         return {}
-    return {"pools": len(config.pools), "signals": len(config.signals), "decisions": len(config.decisions)}
+    return {"pools": len(config.pools), "signals": len(config.signals), "decisions": len(config.all_decisions)}
 
 
 def _count(problems: list[Problem], severity: str) -> int:

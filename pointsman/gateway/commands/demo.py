@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from importlib.resources import as_file, files
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvloop
@@ -15,29 +16,37 @@ from rich.console import Console
 
 from pointsman.gateway.app import Gateway
 from pointsman.gateway.commands.demo_board import Board
-from pointsman.gateway.config import load
+from pointsman.gateway.commands.demo_pools import endpoints_of, engine_of, port_of, simulated
 from pointsman.gateway.observe.logs import configure
-from pointsman.gateway.schema import EndpointConfig
+from pointsman.gateway.schema import EndpointConfig, PoolConfig
 from pointsman.gateway.server import CannotListen, running
-from pointsman.gateway.sim.options import PRESETS, Preset, SimOptions
+from pointsman.gateway.sim.options import SimOptions
 from pointsman.gateway.sim.server import SimServer
 
+if TYPE_CHECKING:
+    from pointsman.gateway.commands.demo_policy import Demonstration
+
 _PIPED_WIDTH = 160
+_LISTED = 10  # keys
 
 
 def demo(
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A policy of your own, over simulated servers.", show_default=False),
+    ] = None,
     port: Annotated[
         int,
         typer.Option(metavar="PORT", help="Port of the gateway; a free one if it is in use.", min=0, max=65535),
     ] = 8080,
     once: Annotated[bool, typer.Option("--once", help="End after the traffic instead of staying up.")] = False,
 ) -> None:
-    """Start two simulated pools and the gateway, and send some requests through them."""
+    """Start simulated pools and the gateway, and send some requests through them."""
     configure("error")
     console = _Console()
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
-    uvloop.run(run_demo(console, port, once))
+    uvloop.run(run_demo(console, port, once, config))
 
 
 class _Console(Console):
@@ -48,32 +57,41 @@ class _Console(Console):
         signal.raise_signal(signal.SIGINT)
 
 
-async def run_demo(console: Console, port: int, once: bool) -> None:
+async def run_demo(console: Console, port: int, once: bool, config: str | None = None) -> None:
     # SIGTERM is Ctrl-C: the loop cancels us, and whatever runs is closed on the way out
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
-    board = Board(console)
-    async with _stack(port, board) as url:
-        from pointsman.gateway.commands.demo_traffic import send_all  # the SDK takes a second to import
+    from pointsman.gateway.commands.demo_traffic import send_all  # the SDK takes a second to import
 
-        await send_all(url, board)
-        console.print(_instructions(url), markup=False, highlight=False, soft_wrap=True)
+    shown, board = _demonstration(config), Board(console, by_pool=config is not None)
+    async with _stack(port, board, shown) as url:
+        await send_all(url, board, shown.prompts)
+        console.print(_instructions(url, shown.keys), markup=False, highlight=False, soft_wrap=True)
         if not once:
             console.print("Your own requests appear below. Press Ctrl-C to stop.")
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
 
+def _demonstration(path: str | None) -> Demonstration:
+    from pointsman.gateway.commands.demo_policy import demonstration
+    from pointsman.gateway.commands.demo_traffic import PROMPTS
+
+    if path is not None:
+        return demonstration(path)
+    with as_file(files("pointsman.gateway.commands") / "demo.yaml") as own:
+        return replace(demonstration(own), prompts=PROMPTS)
+
+
 @asynccontextmanager
-async def _stack(port: int, board: Board) -> AsyncIterator[str]:
-    """The simulated endpoints and the gateway in front of them; its URL."""
-    with as_file(files("pointsman.gateway.commands") / "demo.yaml") as path:
-        config = load(path)
+async def _stack(port: int, board: Board, shown: Demonstration) -> AsyncIterator[str]:
+    """The simulated servers and the gateway in front of them; its URL."""
     async with AsyncExitStack() as stack:
         pools = {}
-        for name, pool in config.pools.items():
-            urls = [await stack.enter_async_context(_endpoint(e.url, pool.model, Preset(name))) for e in pool.endpoints]
-            pools[name] = pool.model_copy(update={"endpoints": [EndpointConfig(url=url) for url in urls]})
-        gateway = Gateway(config.model_copy(update={"pools": pools}))
+        for name, pool in shown.config.pools.items():
+            urls = [await stack.enter_async_context(_endpoint(pool, given)) for given in endpoints_of(pool)]
+            pools[name] = simulated(pool, urls)
+        config = shown.config.model_copy(update={"pools": pools})
+        gateway = Gateway(config)
         gateway.observe(board.show)
         try:
             url = await stack.enter_async_context(running(gateway, config.server.host, port))
@@ -83,14 +101,14 @@ async def _stack(port: int, board: Board) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _endpoint(url: str, model: str, preset: Preset) -> AsyncIterator[str]:
+async def _endpoint(pool: PoolConfig, given: EndpointConfig) -> AsyncIterator[str]:
     """At the port that the policy names, or a free one if that is in use."""
-    options = SimOptions(model=model, port=int(url.rpartition(":")[2]), engine=PRESETS[preset])
+    options = SimOptions(model=pool.model, port=port_of(given), engine=engine_of(pool))
     server = SimServer(options)
     try:
         await server.start()
     except OSError:
-        server = SimServer(SimOptions(model=model, engine=PRESETS[preset]))
+        server = SimServer(replace(options, port=0))
         await server.start()
     try:
         yield server.url
@@ -98,20 +116,23 @@ async def _endpoint(url: str, model: str, preset: Preset) -> AsyncIterator[str]:
         await server.close()
 
 
-def _instructions(url: str) -> str:
+def _instructions(url: str, keys: Sequence[str]) -> str:
+    key = keys[0] if keys else "unused"
+    header = f"  -H 'authorization: Bearer {key}' \\\n" if keys else ""
+    listed = f"API keys of this demo: {', '.join(keys[:_LISTED])}\n" if keys else ""
     return f"""
 The gateway listens at {url}. Call it:
 
   curl -i {url}/v1/chat/completions \\
   -H 'content-type: application/json' \\
-  -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Prove it"}}]}}'
+{header}  -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Prove it"}}]}}'
 
   from openai import OpenAI
-  client = OpenAI(base_url="{url}/v1", api_key="unused")
+  client = OpenAI(base_url="{url}/v1", api_key="{key}")
   messages = [{{"role": "user", "content": "Hello"}}]
   answer = client.chat.completions.create(model="auto", messages=messages)
   print(answer.choices[0].message.content)
 
 Add -H 'x-pointsman-debug: 1' to see why a request went where it went.
-Metrics: {url}/metrics
+{listed}Metrics: {url}/metrics
 """

@@ -17,8 +17,10 @@ _NOTHING = Text("–", style="dim")
 class Board:
     """`show` is an observer of the gateway."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, by_pool: bool = False) -> None:
+        """`by_pool`: names of pools stand for those of models, which may be too long."""
         self.console = console
+        self._by_pool = by_pool
         self._wide = console.width >= _WIDE
         self._gap = 2 if self._wide else 1
         fixed = (15, 9, 15, 6, 6, 9) if self._wide else (13, 9, 5, 6, 6, 9)
@@ -28,7 +30,7 @@ class Board:
     def head(self, title: str) -> None:
         self.console.print(title, style="bold", highlight=False)
         place = "endpoint" if self._wide else "port"
-        names = ("prompt", "signals", "decision", "model", place, "cache", "TTFT", "cost")
+        names = ("prompt", "signals", "decision", "pool" if self._by_pool else "model", place, "cache", "TTFT", "cost")
         self._print(*(Text(name, style="bold") for name in names))
         self._print(*(Text("─" * width, style="dim") for width in self._widths))
 
@@ -44,12 +46,20 @@ class Board:
             _one_line((outcome.facts.user_text if outcome.facts else "") or outcome.route.value),
             _signals(outcome),
             Text(outcome.decision or outcome.error_code or "–"),
-            _model(outcome),
+            self._model(outcome),
             Text(self._address(chosen.endpoint)) if chosen and chosen.endpoint else _NOTHING,
             Text(outcome.cache, style="dim"),
             _first_byte(outcome),
             _NOTHING if outcome.cost is None else Text(f"${outcome.cost:.6f}"),
         )
+
+    def _model(self, outcome: Outcome) -> Text:
+        if outcome.status >= 400:
+            return Text(f"error {outcome.status}", style="red")
+        if outcome.chosen is None:
+            return _NOTHING
+        name = outcome.chosen.pool if self._by_pool else outcome.chosen.model
+        return Text(name, style="magenta" if outcome.chosen.pool == "large" else "green")
 
     def _address(self, endpoint: str) -> str:
         return endpoint if self._wide else endpoint.rpartition(":")[2]
@@ -83,14 +93,6 @@ def _signals(outcome: Outcome) -> Text:
     return Text(" ").join(
         [Text(name, style="cyan") for name in fired] + [Text(number, style="dim") for number in numbers]
     )
-
-
-def _model(outcome: Outcome) -> Text:
-    if outcome.status >= 400:
-        return Text(f"error {outcome.status}", style="red")
-    if outcome.chosen is None:
-        return _NOTHING
-    return Text(outcome.chosen.model, style="magenta" if outcome.chosen.pool == "large" else "green")
 
 
 def _first_byte(outcome: Outcome) -> Text:

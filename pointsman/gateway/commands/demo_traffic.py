@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from openai import APIStatusError, AsyncOpenAI
@@ -19,6 +19,8 @@ _WEATHER = {
     "type": "function",
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
+_MAX_TOKENS = 24
+_NONE = "No requests: the policy has no `tests` with one. Send your own."
 _CODE = "Why does this loop never end?\n```python\n" + "while queue:\n    visit(queue[0])\n" * 20 + "```"
 
 
@@ -27,22 +29,23 @@ class Prompt:
     text: str
     body: Mapping[str, Any]
     stream: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def _chat(text: str, *, stream: bool = True, model: str = "auto", **extra: Any) -> Prompt:
     messages = [{"role": "user", "content": text}]
-    return Prompt(text, {"model": model, "messages": messages, "max_tokens": 24, **extra}, stream)
+    return Prompt(text, {"model": model, "messages": messages, "max_tokens": _MAX_TOKENS, **extra}, stream)
 
 
 def _conversation(*turns: str) -> Prompt:
     roles = ("user", "assistant")
     messages = [{"role": roles[i % 2], "content": text} for i, text in enumerate(turns)]
-    return Prompt(turns[-1], {"model": "auto", "messages": messages, "max_tokens": 24})
+    return Prompt(turns[-1], {"model": "auto", "messages": messages, "max_tokens": _MAX_TOKENS})
 
 
 def _picture(text: str) -> Prompt:
     parts = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": _PIXEL}}]
-    return Prompt(text, {"model": "auto", "messages": [{"role": "user", "content": parts}], "max_tokens": 24})
+    return Prompt(text, {"model": "auto", "messages": [{"role": "user", "content": parts}], "max_tokens": _MAX_TOKENS})
 
 
 PROMPTS = (
@@ -70,20 +73,34 @@ PROMPTS = (
 )
 
 
-async def send_all(url: str, board: Board) -> None:
+def shortened(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same request for an answer that is soon complete."""
+    kept = {key: value for key, value in body.items() if key not in ("max_completion_tokens", "min_tokens", "stream")}
+    return {"model": "auto", **kept, "max_tokens": _MAX_TOKENS}
+
+
+async def send_all(url: str, board: Board, prompts: Sequence[Prompt] = PROMPTS) -> None:
     """One after the other, as fast as they are answered. The board hears of them from the gateway."""
-    board.head(f"{len(PROMPTS)} requests with the OpenAI SDK to {url}")
+    several = "" if len(prompts) == 1 else "s"
+    board.head(f"{len(prompts)} request{several} with the OpenAI SDK to {url}" if prompts else _NONE)
     async with AsyncOpenAI(base_url=f"{url}/v1", api_key="demo", max_retries=0) as sdk:
-        for prompt in PROMPTS:
+        for prompt in prompts:
             with board.waiting(prompt.text):
                 await _send(sdk, prompt)
 
 
 async def _send(sdk: AsyncOpenAI, prompt: Prompt) -> None:
     """Read the whole answer; errors are part of the show."""
+    ask: Any = sdk.chat.completions.create  # a policy's own requests may have fields that the SDK has not
+    model, messages = prompt.body["model"], prompt.body.get("messages", [])
     with suppress(APIStatusError):
-        if not prompt.stream:
-            await sdk.chat.completions.create(**prompt.body)
-            return
-        async for _ in await sdk.chat.completions.create(**prompt.body, stream=True):
-            pass
+        answer = await ask(
+            model=model,
+            messages=messages,
+            stream=prompt.stream,
+            extra_body=prompt.body,
+            extra_headers=prompt.headers,
+        )
+        if prompt.stream:
+            async for _ in answer:
+                pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,18 +10,17 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from pointsman.gateway.access.keys import ANONYMOUS
+from pointsman.gateway import rehearse
 from pointsman.gateway.app import build_runtime
 from pointsman.gateway.config import load
-from pointsman.gateway.errors import PointsmanError, RequestError
+from pointsman.gateway.errors import NoRoute, PointsmanError, RequestError
 from pointsman.gateway.explain import explain as explain_routed
 from pointsman.gateway.pools.discovery.finder import presume
-from pointsman.gateway.routing import Routed, route_request
+from pointsman.gateway.reasons import Asked, no_route, reasons
 from pointsman.gateway.runtime import Runtime
-from pointsman.gateway.wire.inbound import Inbound, check_types, parse_json
-from pointsman.gateway.wire.reading import build_facts
-from pointsman.signals.facts import Route
-from pointsman.signals.readings import TimedReadings
+from pointsman.gateway.wire.inbound import parse_json
+from pointsman.signals.encoder.encoding import Encoder
+from pointsman.signals.readings import Readings
 
 Form = dict[str, Any]
 Identifier = str | int | float | None
@@ -55,12 +53,18 @@ def explain(
     all_signals: Annotated[
         bool, typer.Option("--all-signals", help="Also evaluate signals that the decision did not need.")
     ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="DECISION", help="Also say what would lead to this decision.", show_default=False),
+    ] = None,
 ) -> None:
-    """Show the decision that a request meets, the signals behind it and the pool that is chosen.
+    """Show the decision that a request meets, why it does, what would change it, and the pool that is chosen.
 
     No backend is called: every pool counts as idle and healthy."""
     if sum(given is not None for given in (prompt, request, batch)) != 1:
         raise typer.BadParameter("give one of PROMPT, --request FILE and --batch FILE")
+    if to is not None and batch is not None:
+        raise typer.BadParameter("--to goes with PROMPT or --request FILE")
     headers = _headers(header or [])
     runtime = build_runtime(load(config))
     presume(runtime.pools.values())
@@ -71,10 +75,13 @@ def explain(
             sys.stdout.buffer.flush()
         return
     try:
-        form = explainer.explain("request", *_request(request, prompt or ""))
+        form = explainer.reasons("request", *_request(request, prompt or ""), to)
     except RequestError as error:
         raise BadInput(error.message) from None
-    typer.echo(orjson.dumps(form) if as_json else _describe(form))
+    if as_json:
+        typer.echo(orjson.dumps(form))
+    else:
+        _print(form)
 
 
 class Explainer:
@@ -94,29 +101,35 @@ class Explainer:
             return {"id": identifier, "error": str(error)}
 
     def explain(self, identifier: Identifier, body: Mapping[str, Any], raw: bytes) -> Form:
-        began = time.perf_counter()
-        routed = self._route(body, raw)
-        overhead = time.perf_counter() - began
+        return self._form(identifier, Asked(self._runtime, body, self._headers, raw))
+
+    def reasons(self, identifier: Identifier, body: Mapping[str, Any], raw: bytes, to: str | None) -> Form:
+        asked = Asked(self._runtime, body, self._headers, raw)
+        asked.check_target(to)
+        try:
+            form = self._form(identifier, asked)
+        except NoRoute as error:
+            self._read_all(asked.readings)
+            raise no_route(error, asked) from None
+        self._read_all(asked.readings)
+        return form | reasons(asked, form["skipped"], to)
+
+    def _form(self, identifier: Identifier, asked: Asked) -> Form:
+        routed = rehearse.route(self._runtime, asked.request, asked.facts, asked.readings, self._encoder)
+        overhead = asked.decided()
         if self._all:
-            for name in self._runtime.signals:
-                _ = routed.readings[name]
-        for name, failure in routed.readings.failures.items():
+            self._read_all(asked.readings)
+        for name, failure in (routed.readings.failures | routed.readings.missed).items():
             typer.echo(f"pointsman explain: signal `{name}` failed: {failure}", err=True)
-        skipped = [name for name in self._runtime.signals if name not in routed.readings.values]
-        return explain_routed(identifier, routed, skipped, overhead)
+        return explain_routed(identifier, routed, asked.skipped(), overhead)
 
-    def _route(self, body: Mapping[str, Any], raw: bytes) -> Routed:
-        runtime = self._runtime
-        check_types(Route.CHAT, body)
-        keys = runtime.keys
-        identity = keys.authenticate(self._headers) if keys and _CREDENTIALS & self._headers.keys() else ANONYMOUS
-        inbound = Inbound(Route.CHAT, "POST", "/chat/completions", b"", self._headers, raw, body)
-        facts = build_facts(inbound, identity, runtime.load)
-        readings = TimedReadings(runtime.signals, facts, time.perf_counter)
-        return route_request(runtime, facts, inbound.path, readings, None)
+    def _read_all(self, readings: Readings) -> None:
+        for name in self._runtime.signals:
+            rehearse.read(name, readings, self._encoder)
 
-
-_CREDENTIALS = {"authorization", "x-api-key", "api-key"}
+    def _encoder(self) -> Encoder:
+        assert self._runtime.encoder is not None
+        return self._runtime.encoder.encoder
 
 
 def _identifier(entry: Mapping[str, Any]) -> Identifier:
@@ -129,16 +142,10 @@ def _identifier(entry: Mapping[str, Any]) -> Identifier:
 def _entry_body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     text, request = entry.get("text"), entry.get("request")
     if isinstance(text, str):
-        return _chat(text)
+        return rehearse.chat(text)
     if isinstance(request, dict):
         return request
     raise BadInput('a line needs "text" (a string) or "request" (a chat completion request)')
-
-
-def _chat(prompt: str) -> dict[str, Any]:
-    # what the terminal's encoding could not decode is text, too
-    clean = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return {"model": "auto", "messages": [{"role": "user", "content": clean}]}
 
 
 def _headers(pairs: list[str]) -> dict[str, str]:
@@ -153,7 +160,7 @@ def _headers(pairs: list[str]) -> dict[str, str]:
 
 def _request(path: Path | None, prompt: str) -> tuple[Mapping[str, Any], bytes]:
     if path is None:
-        body = _chat(prompt)
+        body = rehearse.chat(prompt)
         return body, orjson.dumps(body)
     try:
         raw = path.read_bytes()
@@ -170,26 +177,9 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
 
 
-def _describe(form: Form) -> str:
-    selection = form["selection"]
-    lines = [f"decision   {form['decision']}"]
-    if form["models"]:
-        lines.append(f"models     {', '.join(form['models'])}")
-    if selection["choice"]:
-        reason = f": {selection['reason']}" if selection["reason"] else ""
-        lines.append(f"choice     {selection['choice']} (by {selection['by']}{reason})")
-    else:
-        lines.append("choice     none: the decision answers itself")
-    lines.append("signals")
-    lines += [_signal_line(name, signal) for name, signal in form["signals"].items()] or ["  none was needed"]
-    if form["skipped"]:
-        lines.append(f"skipped    {', '.join(form['skipped'])}")
-    lines.append(f"overhead   {form['overhead_ms']:.3f} ms")
-    return "\n".join(lines)
+def _print(form: Form) -> None:
+    from rich.console import Console
 
+    from pointsman.gateway.commands.explain_text import describe
 
-def _signal_line(name: str, signal: Form) -> str:
-    value = signal["value"]
-    shown = "unknown" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    score = f"  score {signal['score']:.2f}" if signal["score"] is not None else ""
-    return f"  {name:<20} {shown}{score}  {signal['ms']:.3f} ms"
+    Console(highlight=False, soft_wrap=True).print(describe(form))

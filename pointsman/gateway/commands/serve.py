@@ -15,6 +15,7 @@ from pointsman.gateway.app import Gateway
 from pointsman.gateway.config import load
 from pointsman.gateway.errors import PointsmanError
 from pointsman.gateway.observe.logs import configure
+from pointsman.gateway.reloading import FileWatch
 from pointsman.gateway.server import listen
 from pointsman.gateway.server import serve as run_server
 
@@ -41,6 +42,9 @@ def serve(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(metavar="N", help="Processes; only 1 in this version.", min=1)] = 1,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Reload when the file, or one that it includes, has changed.")
+    ] = False,
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C. SIGHUP reads the file again."""
     if workers > 1:
@@ -48,6 +52,7 @@ def serve(
             "--workers above 1 needs Redis to share limits and state, which this version does not have yet. "
             "Run one process per port behind a load balancer instead."
         )
+    files = FileWatch(config) if watch else None  # before it is read, so that no change is missed
     loaded = load(config)
     host = host or loaded.server.host
     port = loaded.server.port if port is None else port
@@ -62,7 +67,7 @@ def serve(
     control = None if loaded.server.control_port is None else listen(host, loaded.server.control_port)
     gateway = Gateway(loaded, config)
     _settle_heap()
-    uvloop.run(run_server(gateway, sock, control))
+    uvloop.run(run_server(gateway, sock, control, files))
 
 
 def _settle_heap() -> None:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -31,7 +32,14 @@ COMPLAIN = 60.0
 log = structlog.get_logger(__name__)
 
 _STOP = object()
-_Item = bytes | threading.Event | DecisionLogConfig | object
+
+
+class _Use(NamedTuple):
+    config: DecisionLogConfig
+    head: bytes
+
+
+_Item = bytes | threading.Event | _Use | object
 
 
 class DecisionLog:
@@ -40,6 +48,7 @@ class DecisionLog:
     def __init__(
         self,
         config: DecisionLogConfig | None,
+        head: bytes = b"",
         max_pending: int = MAX_PENDING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,7 +61,7 @@ class DecisionLog:
         self._writer = _Writer(clock)
         self._thread: threading.Thread | None = None
         self._config: DecisionLogConfig | None = None
-        self.reload(config)
+        self.reload(config, head)
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -75,12 +84,14 @@ class DecisionLog:
         if not self._wake.is_set():
             self._wake.set()
 
-    def reload(self, config: DecisionLogConfig | None) -> None:
-        """Go on with `config`; also reopens the file, for those who rotate it themselves. None: no log."""
+    def reload(self, config: DecisionLogConfig | None, head: bytes = b"") -> None:
+        """Go on with `config`; also reopens the file, for those who rotate it themselves. None: no log.
+
+        `head` is a line that the entries from now on need to be understood; every file has it before them."""
         self._config = config
         if config is not None:
             self._start()
-            self._command(config)
+            self._command(_Use(config, head))
 
     def flush(self, timeout: float) -> bool:
         """Whether everything recorded until now was written (or given up) in time. Blocks."""
@@ -132,8 +143,8 @@ class DecisionLog:
             if item is _STOP:
                 self._writer.close()
                 return False
-            if isinstance(item, DecisionLogConfig):
-                self._writer.use(item)
+            if isinstance(item, _Use):
+                self._writer.use(*item)
             elif isinstance(item, threading.Event):
                 item.set()
         self._write(lines)
@@ -169,9 +180,9 @@ class _Writer:
         self._failing = False
         self._complained = float("-inf")
 
-    def use(self, config: DecisionLogConfig) -> None:
+    def use(self, config: DecisionLogConfig, head: bytes) -> None:
         self.close()
-        self._file = RotatingFile(Path(config.path), config.max_size, config.keep)
+        self._file = RotatingFile(Path(config.path), config.max_size, config.keep, head)
         self.chunk = min(MAX_CHUNK, config.max_size)
         self._attempt(self._file, b"", 0)  # trouble shows at the start, not at the first request
 

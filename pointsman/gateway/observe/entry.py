@@ -8,14 +8,18 @@ from typing import Any
 
 import orjson
 
+from pointsman.gateway.fingerprint import Fingerprints
 from pointsman.gateway.observe.outcome import Attempt, Chosen, Outcome, Timings, Usage
 from pointsman.signals.base import SignalValue
-from pointsman.signals.facts import Facts
+from pointsman.signals.facts import Facts, Message
 
 VERSION = 1
 
 MAX_TEXT = 256 * 1024
 """Characters of message text in one entry; the last messages are kept."""
+
+MAX_PARTS = 64
+"""Parts of a message that are no text."""
 
 MAX_VALUE = 256
 """Characters of a value that the client wrote: the model's name, a header."""
@@ -24,6 +28,12 @@ MAX_VALUE = 256
 def encode(outcome: Outcome, text: bool) -> bytes:
     """The line with its newline. TypeError if the outcome holds what JSON cannot."""
     return orjson.dumps(describe(outcome, text), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def encode_config(declared: Fingerprints) -> bytes:
+    """The line that says what an entry's `config` stands for."""
+    form = {"v": VERSION, "event": "config", **declared._asdict()}
+    return orjson.dumps(form, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def describe(outcome: Outcome, text: bool) -> dict[str, Any]:
@@ -39,8 +49,10 @@ def describe(outcome: Outcome, text: bool) -> dict[str, Any]:
         "error": {"source": source, "code": outcome.error_code} if source else None,
         "disconnect": outcome.disconnect,
         "decision": outcome.decision,
+        "config": outcome.config,
         "facts": _facts(outcome),
         "signals": _signals(outcome.signals, outcome.signal_seconds),
+        "pools": {name: load._asdict() for name, load in outcome.pools.items()},
         "candidates": outcome.candidates,
         "choice": _choice(outcome.chosen),
         "attempts": [_attempt(a) for a in outcome.attempts],
@@ -128,12 +140,21 @@ def _usage(usage: Usage | None) -> dict[str, Any] | None:
     return {"prompt": usage.prompt, "completion": usage.completion, "cached": usage.cached}
 
 
-def _messages(facts: Facts | None) -> list[dict[str, str]]:
-    kept: list[dict[str, str]] = []
+def _messages(facts: Facts | None) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
     room = MAX_TEXT
     for message in reversed(facts.messages if facts else ()):
         if room <= 0:
             break
-        kept.append({"role": message.role, "text": message.text[:room]})
+        kept.append(_message(message, room))
         room -= len(message.text)
     return kept[::-1]
+
+
+def _message(message: Message, room: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"role": message.role, "text": message.text[:room]}
+    if message.parts:
+        entry["parts"] = message.parts[:MAX_PARTS]
+    if message.tool_calls:
+        entry["tool_calls"] = message.tool_calls
+    return entry

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from pointsman.gateway import errors
 from pointsman.gateway.observe.families import NONE, OTHER
-from pointsman.gateway.observe.outcome import ErrorSource, Phase, Refused, Result, Stage
+from pointsman.gateway.observe.outcome import ErrorSource, Phase, Refused, Result, Skipped, Stage
 from pointsman.gateway.pools.claim import Priority
 from pointsman.gateway.pools.events import Denial
 from pointsman.policies.types import EXPLICIT
@@ -29,6 +29,7 @@ class Known:
     signals: Mapping[str, Collection[str]] = field(default_factory=dict)  # to their known labels
     selectors: Collection[str] = ()
     categories: Collection[str] = ()
+    candidates: Collection[str] = ()  # decisions of the candidate
 
 
 def _codes(error: type[errors.RequestError]) -> Iterator[str]:
@@ -46,8 +47,9 @@ _FIXED: dict[str, frozenset[str]] = {
     "direction": frozenset({"prompt", "completion", "cached"}),
     "result": frozenset(Result) | {"hit", "exact", "miss", "bypass", "success", "failure", "won", "lost"},
     "priority": frozenset(priority.label for priority in Priority),
+    "role": frozenset({"live", "canary"}),
     "kind": frozenset({"retry", "failover", "hedge"}),
-    "reason": frozenset(Refused) | frozenset(Denial),
+    "reason": frozenset(Refused) | frozenset(Denial) | frozenset(Skipped) | {"busy", "late", "failed"},
 }
 _VALUES = frozenset({"true", "false", "unknown", "number"})
 
@@ -64,6 +66,7 @@ def words(known: Known) -> dict[str, frozenset[str]]:
         "value": _VALUES.union(labels),
         "by": frozenset(known.selectors) | {EXPLICIT},
         "category": frozenset(known.categories),
+        "candidate": frozenset(known.candidates) | {EXPLICIT},
     }
 
 

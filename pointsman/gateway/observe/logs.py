@@ -70,6 +70,8 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(level.upper())
     # one line per request is for debugging; the decision log is the record
     logging.getLogger("uvicorn.access").setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
+    for name in ("httpx", "httpx2", "openai"):  # a remote encoder's client: lines for each text, even with the text
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

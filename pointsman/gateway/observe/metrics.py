@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,10 +16,10 @@ from prometheus_client.registry import Collector
 
 from pointsman.gateway.errors import Overloaded
 from pointsman.gateway.observe import names
-from pointsman.gateway.observe.families import NONE, Counter, Histogram, Vocabulary
+from pointsman.gateway.observe.families import NONE, Counter, Histogram, Labels, Vocabulary
 from pointsman.gateway.observe.gauges import PoolGauges, ReadAges, ReadLeases, ReadPools
 from pointsman.gateway.observe.known import Known, status_word, words
-from pointsman.gateway.observe.outcome import Attempt, Cause, ErrorSource, Outcome, Phase, Refused, Result
+from pointsman.gateway.observe.outcome import Attempt, Cause, ErrorSource, Outcome, Phase, Refused, Result, Skipped
 from pointsman.gateway.observe.process import Process
 from pointsman.gateway.observe.tally import Tally
 from pointsman.gateway.pools.claim import Priority
@@ -53,10 +54,22 @@ class Metrics:
         self.reloads, self.discovery = self._counter(names.RELOADS), self._counter(names.DISCOVERY)
         self.overload, self.loop_lag = self._counter(names.OVERLOAD), self._histogram(names.LOOP_LAG)
         self._connections: Callable[[], int] = int
+        self.encoder, self.encoder_batch = self._histogram(names.ENCODER), self._histogram(names.ENCODER_BATCH)
+        self.encoder_lookups = self._counter(names.ENCODER_LOOKUPS)
+        self.encoder_unknown = self._counter(names.ENCODER_UNKNOWN)
+        self._encoder_queue: Callable[[], int] = int
         self.queue, self.refusals = self._histogram(names.QUEUE), self._counter(names.REFUSALS)
         self.ttft_error, self.hedges = self._histogram(names.TTFT_ERROR), self._counter(names.HEDGES)
+        self.config_requests = self._counter(names.CONFIG_REQUESTS)
+        self.candidate_decisions = self._counter(names.CANDIDATE_DECISIONS)
+        self.candidate_skips = self._counter(names.CANDIDATE_SKIPPED)
+        self._configs: Callable[[], Iterable[Labels]] = tuple
+        self._loaded = time.time()
+        self._registry.register(_Reader(lambda: _gauge(names.CONFIG, [(each, 1) for each in self._configs()])))
+        self._registry.register(_Reader(lambda: _gauge(names.RELOADED, [((), self._loaded)])))
         self._registry.register(self._gauges)
         self._registry.register(_Reader(lambda: _connections(self._connections())))
+        self._registry.register(_Reader(lambda: _encoder_queue(self._encoder_queue())))
         self._registry.register(_Reader(lambda: _build(version)))
         self._registry.register(_Reader(lambda: _dropped(self._log_dropped())))
         self._registry.register(Process())
@@ -86,12 +99,33 @@ class Metrics:
     def watch_connections(self, connections: Callable[[], int]) -> None:
         self._connections = connections
 
+    def watch_encoder(self, waiting: Callable[[], int]) -> None:
+        self._encoder_queue = waiting
+
     def watch_log(self, dropped: Callable[[], Mapping[str, int]]) -> None:
         """Entries that the decision log lost, by reason."""
         self._log_dropped = dropped
 
+    def watch_configs(self, configs: Callable[[], Iterable[Labels]]) -> None:
+        """Name, role and source of those that serve or are tried."""
+        self._configs = configs
+
     def reloaded(self, success: bool) -> None:
         self.reloads.add(("success" if success else "failure",))
+        if success:
+            self._loaded = time.time()
+
+    # What a candidate tells
+
+    def candidate_began(self) -> None:
+        self.candidate_decisions.cells.clear()
+        self.candidate_skips.start(Skipped)
+
+    def candidate_decided(self, live: str, candidate: str) -> None:
+        self.candidate_decisions.add((live, candidate))
+
+    def candidate_skipped(self, why: Skipped) -> None:
+        self.candidate_skips.add((why,))
 
     def discovered(self, pool: str, success: bool) -> None:
         self.discovery.add((pool, "success" if success else "failure"))
@@ -104,6 +138,19 @@ class Metrics:
         self.requests.add((route, NONE, NONE, _OVERLOADED))
         self.errors.add((ErrorSource.GATEWAY, Overloaded.code))
         self.overload.add((why,))
+
+    # What the encoder tells
+
+    def encoded(self, passages: int, seconds: float) -> None:
+        self.encoder.observe((), seconds)
+        self.encoder_batch.observe((), passages)
+
+    def looked_up(self, found: int, missing: int) -> None:
+        self.encoder_lookups.add(("hit",), found)
+        self.encoder_lookups.add(("miss",), missing)
+
+    def unencoded(self, reason: str) -> None:
+        self.encoder_unknown.add((reason,))
 
     # What pools tell
 
@@ -127,6 +174,7 @@ class Metrics:
         chosen, timings = outcome.chosen, outcome.timings
         pool, model = (chosen.pool, chosen.model) if chosen else (NONE, NONE)
         self.requests.add((outcome.route, outcome.decision or NONE, model, status_word(outcome.status)))
+        self.config_requests.add(("canary" if outcome.canary else "live", status_word(outcome.status)))
         self.duration.observe((outcome.route, pool), timings.total)
         self.overhead.observe((), timings.overhead)
         self.stage.observe_all(timings.stages.items())
@@ -197,6 +245,13 @@ class _Reader(Collector):
         return iter(())
 
 
+def _gauge(name: names.Name, values: Iterable[tuple[Labels, float]]) -> Metric:
+    family = GaugeMetricFamily(name.name, name.help, labels=name.labels)
+    for labels, value in values:
+        family.add_metric(labels, value)
+    return family
+
+
 def _build(version: str) -> Metric:
     family = GaugeMetricFamily(names.BUILD.name, names.BUILD.help, labels=names.BUILD.labels)
     family.add_metric((version, platform.python_version()), 1)
@@ -205,6 +260,13 @@ def _build(version: str) -> Metric:
 
 def _connections(count: int) -> Metric:
     family = GaugeMetricFamily(names.CONNECTIONS.name, names.CONNECTIONS.help, labels=names.CONNECTIONS.labels)
+    family.add_metric((), count)
+    return family
+
+
+def _encoder_queue(count: int) -> Metric:
+    name = names.ENCODER_QUEUE
+    family = GaugeMetricFamily(name.name, name.help, labels=name.labels)
     family.add_metric((), count)
     return family
 

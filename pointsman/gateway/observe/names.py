@@ -75,6 +75,17 @@ SIGNAL = _histogram(
 SIGNAL_VALUES = _counter(
     "pointsman_signal_values_total", "Values of the signals that were evaluated.", "signal", "value"
 )
+ENCODER = _histogram("pointsman_encoder_seconds", TINY, "Time of one pass of the encoder.")
+ENCODER_BATCH = _histogram(
+    "pointsman_encoder_batch_passages", (1, 2, 4, 8, 16, 32, 64), "Passages that one pass of the encoder read."
+)
+ENCODER_QUEUE = _gauge("pointsman_encoder_queue", "Passages that wait for the encoder or are in it.")
+ENCODER_LOOKUPS = _counter(
+    "pointsman_encoder_lookups_total", "Passages, by whether they were encoded lately.", "result"
+)
+ENCODER_UNKNOWN = _counter(
+    "pointsman_encoder_unknown_total", "Times that a request did without the encoder, by why.", "reason"
+)
 SELECTIONS = _counter("pointsman_selections_total", "First choices of the selectors.", "by", "pool")
 ATTEMPTS = _counter(
     "pointsman_upstream_attempts_total",
@@ -89,6 +100,24 @@ OVERLOAD = _counter("pointsman_overload_total", "Requests refused unread because
 LOOP_LAG = _histogram("pointsman_loop_lag_seconds", LATE, "How late the event loop was, 10 to 100 times a second.")
 CONNECTIONS = _gauge("pointsman_connections", "Connections of clients.")
 RELOADS = _counter("pointsman_reloads_total", "Reloads of the configuration.", "result")
+RELOADED = _gauge(
+    "pointsman_reload_success_timestamp_seconds", "Unix time of the last successful reload, or of the start."
+)
+CONFIG = _gauge(
+    "pointsman_config_info", "Always 1: the configurations that serve or are tried.", "config", "role", "source"
+)
+CONFIG_REQUESTS = _counter(
+    "pointsman_config_requests_total", "Requests, by whether a canary decided them.", "role", "status"
+)
+CANDIDATE_DECISIONS = _counter(
+    "pointsman_candidate_decisions_total",
+    "Requests that a shadow decided, too, by both decisions.",
+    "decision",
+    "candidate",
+)
+CANDIDATE_SKIPPED = _counter(
+    "pointsman_candidate_skipped_total", "Requests that the candidate should have decided and did not.", "reason"
+)
 LOG_DROPPED = _counter("pointsman_decision_log_dropped_total", "Decision log entries that were lost.", "reason")
 POOL_INFLIGHT = _gauge("pointsman_pool_inflight", "Requests running in the pool.", "pool")
 POOL_QUEUE = _gauge("pointsman_pool_queue", "Requests waiting, here and in the engines.", "pool")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pointsman.signals.base import SignalValue
-from pointsman.signals.facts import Facts, Route
+from pointsman.signals.facts import Facts, PoolLoad, Route
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -61,6 +61,15 @@ class Refused(StrEnum):
 
     BUSY = "busy"  # the event loop cannot keep up
     CONNECTIONS = "connections"  # it came on one beyond `server.max_connections`
+
+
+class Skipped(StrEnum):
+    """Why the candidate did not decide a request that was its to decide."""
+
+    BUSY = "busy"  # too many waited
+    NEURAL = "neural"  # the encoder would have to be asked, and may not be or was late
+    NO_ROUTE = "no_route"  # a canary's request for which it has no decision
+    FAILED = "failed"  # a fault
 
 
 class Cause(StrEnum):
@@ -139,7 +148,9 @@ class Outcome(NamedTuple):
     error_source: ErrorSource | None = None
     error_code: str | None = None
     decision: str | None = None  # None if it did not come so far
-    candidates: tuple[str, ...] = ()  # pools, in the order in which the selector wants them tried
+    config: str | None = None  # fingerprint of the configuration that decided
+    canary: bool = False  # whether that is a candidate with a share of the requests
+    candidates: tuple[str, ...] = ()  # pools, as the decision lists them
     chosen: Chosen | None = None
     cache: str = "bypass"
     events: int = 0  # of a stream, sent to the client
@@ -149,4 +160,5 @@ class Outcome(NamedTuple):
     disconnect: Phase | None = None
     signals: Mapping[str, SignalValue] = _NOTHING  # those that were evaluated
     signal_seconds: Mapping[str, float] = _NOTHING
+    pools: Mapping[str, PoolLoad] = _NOTHING  # states that conditions read
     attempts: tuple[Attempt, ...] = ()

@@ -11,13 +11,16 @@ from pathlib import Path
 class RotatingFile:
     """All methods may raise OSError; the next call starts afresh from what is on the disk."""
 
-    def __init__(self, path: Path, max_size: int, keep: int) -> None:
+    def __init__(self, path: Path, max_size: int, keep: int, head: bytes = b"") -> None:
+        """`head` is written whenever the file is opened, so that each file that was set aside has it, too."""
         self.path = path
+        self._head = head
         self._max_size = max_size
         self._keep = keep
         self._fd: int | None = None
         self._size = 0
         self._regular = True
+        self._only_head = False
 
     def open(self) -> int:
         if self._fd is None:
@@ -25,14 +28,17 @@ class RotatingFile:
             fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             status = os.fstat(fd)
             self._fd, self._size, self._regular = fd, status.st_size, stat.S_ISREG(status.st_mode)
+            self._append(fd, self._head)
+            self._only_head = status.st_size == 0
         return self._fd
 
     def write(self, data: bytes) -> None:
         """All of `data` or, if the disk is full, nothing of it."""
         self.open()
-        if self._regular and self._size and self._size + len(data) > self._max_size:
+        if self._regular and not self._only_head and self._size + len(data) > self._max_size:
             self._rotate()
         self._append(self.open(), data)
+        self._only_head = self._only_head and not data
 
     def close(self) -> None:
         if self._fd is not None:

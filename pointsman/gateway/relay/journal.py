@@ -17,7 +17,7 @@ from pointsman.gateway.observe.outcome import (
     Usage,
 )
 from pointsman.signals.base import SignalValue
-from pointsman.signals.facts import Facts, Route
+from pointsman.signals.facts import Facts, PoolLoad, Route
 
 
 @dataclass(slots=True)
@@ -34,6 +34,8 @@ class Journal:
     error_source: ErrorSource | None = None
     error_code: str | None = None
     decision: str | None = None
+    config: str | None = None
+    canary: bool = False
     candidates: tuple[str, ...] = ()
     chosen: Chosen | None = None
     usage: Usage | None = None
@@ -42,6 +44,7 @@ class Journal:
     waiting: Phase = Phase.REQUEST  # what the client would miss if it left now
     signals: Mapping[str, SignalValue] = field(default_factory=dict)
     signal_seconds: Mapping[str, float] = field(default_factory=dict)
+    pools: Mapping[str, PoolLoad] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     stages: dict[Stage, float] = field(default_factory=dict)
     upstream: float = 0.0  # seconds in which only the upstream was waited for
@@ -87,6 +90,8 @@ class Journal:
             error_source=self.error_source,
             error_code=self.error_code,
             decision=self.decision,
+            config=self.config,
+            canary=self.canary,
             candidates=self.candidates,
             chosen=self.chosen,
             events=self.events,
@@ -96,5 +101,6 @@ class Journal:
             disconnect=self.disconnect,
             signals=self.signals,
             signal_seconds=self.signal_seconds,
+            pools=self.pools,
             attempts=tuple(self.attempts),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from pointsman.gateway.access.keys import Identity
 from pointsman.gateway.wire.inbound import Inbound
-from pointsman.gateway.wire.turns import read_messages, read_tool_text, read_tools
+from pointsman.gateway.wire.turns import read_messages, read_offered, read_tool_text, read_tools
 from pointsman.signals.facts import Facts, PoolLoad
 
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -35,6 +35,7 @@ def build_facts(inbound: Inbound, identity: Identity, pools: Callable[[str], Poo
         read_messages=lambda: read_messages(inbound.route, body),
         read_tools=lambda: read_tools(body),
         read_tool_text=lambda: read_tool_text(body),
+        read_offered=lambda: read_offered(body),
         headers=inbound.headers,
         tenant=identity.tenant,
         roles=identity.roles,

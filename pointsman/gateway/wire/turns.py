@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from pointsman.signals.facts import Message, Route
+from pointsman.signals.facts import Message, Route, Tool
 
 Body = Mapping[str, Any]
 
@@ -132,6 +132,18 @@ def read_tools(body: Body) -> Sequence[str]:
         if isinstance(name, str):
             names.append(name)
     return names
+
+
+def read_offered(body: Body) -> Sequence[Tool]:
+    """The tools by name, as `read_tools`, and `functions`, which the chat wire had before it; with descriptions."""
+    tools = []
+    for tool in (*_dicts(body.get("tools")), *_dicts(body.get("functions"))):
+        function = tool.get("function")
+        given = function if isinstance(function, dict) else tool
+        name, description = given.get("name", tool.get("type")), given.get("description")
+        if isinstance(name, str):
+            tools.append(Tool(name, description if isinstance(description, str) else ""))
+    return tools
 
 
 def read_tool_text(body: Body) -> str:

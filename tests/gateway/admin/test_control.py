@@ -92,7 +92,19 @@ async def test_a_reload_changes_decisions_and_pools_at_once():
         decisions = [{"name": "other", "when": "true", "models": ["new"]}]
         gateway.rewrite(config(pools, decisions))
         answer = await reload(gateway)
-        assert (answer.status, answer.json) == (200, {"status": "reloaded", "pools": ["new", "small"], "decisions": 1})
+        assert answer.status == 200
+        assert answer.json | {"config": "", "changes": [], "findings": []} == {
+            "status": "reloaded",
+            "pools": ["new", "small"],
+            "decisions": 1,
+            "config": "",
+            "changes": [],
+            "findings": [],
+        }
+        assert [each["text"] for each in answer.json["changes"]][:2] == [
+            "decision `everything`: removed",
+            "decision `other`: added: when: true, models: [new]",
+        ]
         assert (await chat(gateway.url)).headers["x-pointsman-decision"] == "other"
         assert (await chat(gateway.url, "new")).headers["x-pointsman-model"] == "org/new"
 

@@ -37,6 +37,9 @@ decisions:
 """
 
 
+REASONS = {"winner", "runner_up", "decisions", "skipped_because", "would_change"}
+
+
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
     path = tmp_path / "policy.yaml"
@@ -60,6 +63,7 @@ def test_the_form(policy: Path) -> None:
     milliseconds = [form.pop("overhead_ms"), *(signal.pop("ms") for signal in form["signals"].values())]
     assert all(isinstance(ms, float) and ms >= 0 for ms in milliseconds)
     assert isinstance(form.pop("id"), str)
+    reasons = {name: form.pop(name) for name in REASONS}
     assert form == {
         "decision": "hurry",
         "models": ["small", "large"],
@@ -76,6 +80,117 @@ def test_the_form(policy: Path) -> None:
         },
         "encoder_ms": 0.0,
     }
+    assert (reasons["winner"], reasons["runner_up"]) == ("hurry", "short")
+    assert [(d["name"], d["asked"], d["holds"]) for d in reasons["decisions"]] == [
+        ("block", True, False), ("hurry", True, True), ("short", False, True),
+    ]  # fmt: skip
+    assert reasons["decisions"][1] == {
+        "name": "hurry",
+        "priority": 5,
+        "asked": True,
+        "guard": False,
+        "holds": True,
+        "condition": "urgent",
+        "tree": {
+            "text": "urgent",
+            "holds": True,
+            "kind": "signal",
+            "signal": "urgent",
+            "value": True,
+            "score": 0.5,
+            "source": "heuristic",
+        },
+    }
+    assert reasons["skipped_because"] == {
+        "asks": "`hurry` won before `questions` was asked",
+        "odd": "`hurry` won before `questions` was asked",
+        "batch": "`hurry` won before `night` was asked",
+        "premium": "`hurry` won before `night` was asked",
+        "tools": "`hurry` won before `night` was asked",
+    }
+    assert reasons["would_change"] == {
+        "decision": "block",
+        "changes": [{"signal": "blocked", "from": False, "to": True, "text": "blocked: false → true"}],
+        "complete": True,
+        "at_most": 3,
+    }
+
+
+def test_the_tree_of_a_condition(policy: Path) -> None:
+    form = explained(policy, "nothing of note", "--header", "x-workload=other")
+    assert (form["decision"], form["runner_up"]) == ("short", None)
+    tree = form["decisions"][-1]["tree"]
+    assert (tree["kind"], tree["holds"]) == ("and", True)
+    load, healthy, negated = tree["operands"]
+    assert load == {
+        "text": "pool.large.load == 0",
+        "holds": True,
+        "kind": "pool",
+        "pool": "large",
+        "field": "load",
+        "value": 0.0,
+        "source": "pool load",
+    }
+    assert (healthy["field"], healthy["value"]) == ("healthy", True)
+    assert (negated["kind"], negated["holds"], negated["operands"][0]["holds"]) == ("not", True, False)
+    (night,) = (decision for decision in form["decisions"] if decision["name"] == "night")
+    assert [operand["source"] for operand in night["tree"]["operands"]] == ["header", "role", "heuristic"]
+
+
+def test_a_signal_that_cannot_tell(policy: Path) -> None:
+    text = policy.read_text().replace("{type: tools_offered}", "{type: language, on_unknown: true}")
+    policy.write_text(text.replace("or tools,", "or tools.zh,"))
+    form = explained(policy, "12 34")
+    tools = form["decisions"][-1]["tree"] if form["decision"] != "night" else form["decisions"][3]["tree"]
+    atom = tools["operands"][2]
+    assert (form["decision"], atom["value"], atom["holds"]) == ("night", None, True)
+    assert (atom["source"], atom["on_unknown"]) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    ("to", "changes"),
+    [
+        ("hurry", []),
+        ("block", ["blocked: false → true"]),
+        ("questions", ["urgent: true → false", "asks: 0 → >= 2"]),
+        ("short", ["urgent: true → false"]),
+    ],
+)
+def test_what_would_lead_to_a_decision(policy: Path, to: str, changes: list[str]) -> None:
+    there = explained(policy, "This is urgent", "--to", to)["to"]
+    assert (there["decision"], [change["text"] for change in there["changes"]]) == (to, changes)
+    assert there["complete"]
+
+
+def test_a_decision_that_cannot_be_reached(policy: Path) -> None:
+    policy.write_text(policy.read_text() + "  - {name: never, when: 'true and false', models: [small]}\n")
+    there = explained(policy, "This is urgent", "--to", "never")["to"]
+    assert there == {"decision": "never", "changes": None, "complete": True, "at_most": 3}
+    assert "for never: no change of up to 3 signals does" in explain(policy, "urgent", "--to", "never").stdout
+
+
+def test_a_request_that_no_decision_takes_says_which_is_nearest(policy: Path) -> None:
+    done = explain(policy, "Really?")
+    assert done.stderr.endswith("The nearest is `block`: blocked: false → true.\n")
+
+
+def test_a_request_that_names_its_pool_is_held_against_guards_only(policy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    path.write_text(json.dumps({"model": "large", "messages": []}))
+    form = explained(policy, "--request", path)
+    assert (form["decision"], form["winner"], form["runner_up"]) == ("explicit", None, None)
+    assert [(decision["name"], decision["guard"]) for decision in form["decisions"]] == [("block", True)]
+    assert form["would_change"]["decision"] == "block"
+    assert form["skipped_because"]["urgent"]
+    done = explain(policy, "--request", path, "--to", "short")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "This request is not held against a decision 'short'" in done.stderr
+
+
+def test_a_batch_has_no_reasons(policy: Path, tmp_path: Path) -> None:
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text(json.dumps({"id": 1, "text": "urgent"}) + "\n")
+    assert not set(json.loads(explain(policy, "--batch", batch).stdout)) & REASONS
 
 
 def test_all_signals(policy: Path) -> None:
@@ -99,6 +214,21 @@ def test_text_for_people(policy: Path) -> None:
     assert ["choice", "small", "(by", "static:", "first", "of", "the", "listed", "models)"] in lines
     assert any(line[:2] == ["urgent", "true"] for line in lines)
     assert any(line[:2] == ["skipped", "asks,"] for line in lines)
+    assert ["✗", "block", "(priority", "9)"] in lines
+    assert ["✗", "blocked", "false", "0.00,", "heuristic"] in lines
+    assert ["✓", "hurry", "(winner,", "priority", "5)"] in lines
+    assert ["✓", "short", "(runner-up,", "priority", "2)"] in lines
+    assert ["✓", "pool.large.load", "==", "0", "0,", "pool", "load"] in lines
+    assert ["✓", "not", "asks", ">", "0", "0,", "heuristic,", "not", "read:", "`hurry`", "won", "before"] in lines
+    assert done.stdout.endswith("\nwould change: blocked: false → true gives `block`\n")
+    assert "\x1b" not in done.stdout
+
+
+def test_colours_only_where_they_are_seen(policy: Path) -> None:
+    plain = explain(policy, "urgent").stdout
+    coloured = pointsman("explain", policy, "urgent", env=environment(TEAM_KEY="k", FORCE_COLOR="1"))
+    assert "\x1b[32m✓\x1b[0m" in coloured.stdout
+    assert "\x1b" not in plain
 
 
 def test_pools_count_as_idle_and_healthy(policy: Path) -> None:
@@ -213,6 +343,8 @@ def test_ten_thousand_lines(policy: Path, tmp_path: Path) -> None:
         ([], 2, "give one of PROMPT, --request FILE and --batch FILE"),
         (["hello", "--batch", "x"], 2, "give one of PROMPT, --request FILE and --batch FILE"),
         (["hello", "--header", "x-workload"], 2, "write NAME=VALUE"),
+        (["--batch", "x", "--to", "hurry"], 2, "--to goes with PROMPT or --request FILE"),
+        (["hello", "--to", "hury"], 1, "This request is not held against a decision 'hury'; did you mean `hurry`?"),
         (["--request", "no-such-file"], 1, "cannot read no-such-file: No such file or directory"),
         (["--batch", "no-such-file"], 1, "cannot read no-such-file: No such file or directory"),
         (["--request", "/dev/null"], 1, "The request body is empty"),

@@ -338,3 +338,23 @@ async def test_the_control_plane_has_its_port_from_the_file(path):
         assert await ask(listening["url"]) == "hello"
         process.send(signal.SIGTERM)
         assert (await process.end())[0] == 0
+
+
+async def test_a_watched_file_is_reloaded_when_it_changes_and_a_broken_one_is_not(path, tmp_path):
+    write(path, canned("one", include=["signals.yaml"]))
+    signals = tmp_path / "signals.yaml"
+    signals.write_text("signals: {a: {type: keyword, any: [a]}}")
+    async with started("serve", path, "--port", 0, "--watch") as process:
+        url = (await process.event("listening"))["url"]
+        signals.write_text("signals: {a: {type: keyword, any: [")
+        assert (await process.event("reload_failed"))["serving"] == "the old configuration"
+        assert await ask(url) == "one"
+        signals.write_text("signals: {a: {type: keyword, any: [b]}}")
+        assert (await process.event("reloaded"))["changes"] == ["signal `a`: any: [a] → [b]"]
+        other = path.with_suffix(".new")
+        write(other, canned("two", include=["signals.yaml"]))
+        other.replace(path)
+        assert (await process.event("reloaded"))["changes"] == ["decision `canned`: respond.message: one → two"]
+        assert await ask(url) == "two"
+        process.send(signal.SIGTERM)
+        assert await process.end() == (0, "")

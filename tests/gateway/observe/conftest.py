@@ -7,7 +7,7 @@ import pytest
 
 from pointsman.gateway.observe.outcome import Attempt, Cause, Chosen, Outcome, Result, Stage, Timings, Usage
 from pointsman.signals.base import FALSE, TRUE, UNKNOWN, SignalValue
-from pointsman.signals.facts import Facts, Message, Route
+from pointsman.signals.facts import Facts, Message, PoolLoad, Route
 
 MakeOutcome = Callable[..., Outcome]
 
@@ -37,6 +37,7 @@ def make_outcome() -> MakeOutcome:
             "tenant": "team-a",
             "stream": True,
             "decision": "hard-math",
+            "config": "0123456789abcdef",
             "candidates": ("small", "large"),
             "chosen": Chosen("large", "Qwen-72B", "a", "static", 1.0),
             "events": 5,
@@ -50,6 +51,7 @@ def make_outcome() -> MakeOutcome:
                 "size": SignalValue(9),
                 "domain": SignalValue("math", 0.9, {"math": 0.9}),
             },
+            "pools": {"small": PoolLoad(0.5, 2, 3, None, True)},
             "signal_seconds": {"urgent": 0.00001, "domain": 0.002},
             "attempts": (
                 Attempt("small", "a", Result.CONNECT, 0.01),

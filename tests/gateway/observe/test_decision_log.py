@@ -117,6 +117,17 @@ def test_a_reload_writes_to_the_new_path_and_reopens_the_same(
     assert (ids(Path(f"{path}.moved")), ids(path), ids(other)) == (["one"], ["two"], ["three"])
 
 
+def test_what_entries_need_to_be_understood_comes_before_them(
+    path: Path, open_log: OpenLog, make_outcome: MakeOutcome
+) -> None:
+    log = open_log(config(path), head=b'{"id":"head"}\n')
+    log.record(make_outcome(id="one"))
+    log.reload(config(path), b'{"id":"other"}\n')
+    log.record(make_outcome(id="two"))
+    log.close(PATIENCE)
+    assert ids(path) == ["head", "one", "other", "two"]
+
+
 def test_a_disk_that_does_not_take_them_costs_entries_and_not_requests(
     tmp_path: Path, make_outcome: MakeOutcome
 ) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from pointsman.gateway.observe.entry import MAX_TEXT, MAX_VALUE, encode
+from pointsman.gateway.fingerprint import Fingerprints
+from pointsman.gateway.observe.entry import MAX_PARTS, MAX_TEXT, MAX_VALUE, encode, encode_config
 from pointsman.gateway.observe.outcome import ErrorSource, Outcome
 from pointsman.signals.base import SignalValue, Span
-from pointsman.signals.facts import Facts, Message, Route
+from pointsman.signals.facts import Facts, Message, PoolLoad, Route
 
 MakeOutcome = Callable[..., Outcome]
 PAGE = Path(__file__).parents[3] / "docs" / "decision-log.md"
@@ -38,6 +39,7 @@ def test_an_entry(make_outcome: MakeOutcome) -> None:
         "error": None,
         "disconnect": None,
         "decision": "hard-math",
+        "config": "0123456789abcdef",
         "facts": {
             "model": "auto",
             "bytes": 321,
@@ -54,6 +56,7 @@ def test_an_entry(make_outcome: MakeOutcome) -> None:
             "size": {"value": 9, "score": None, "ms": None},
             "domain": {"value": "math", "score": 0.9, "ms": 2.0, "labels": {"math": 0.9}},
         },
+        "pools": {"small": {"load": 0.5, "queue": 2, "inflight": 3, "kv": None, "healthy": True}},
         "candidates": ["small", "large"],
         "choice": {"pool": "large", "model": "Qwen-72B", "endpoint": "a", "by": "static", "propensity": 1.0},
         "attempts": [
@@ -106,6 +109,27 @@ def test_text_is_there_only_if_asked_for(make_outcome: MakeOutcome) -> None:
         {"role": "system", "text": "Be brief."},
         {"role": "user", "text": "Prove it. 证明"},
     ]
+
+
+def test_what_else_a_message_held_is_there_with_the_text(make_outcome: MakeOutcome) -> None:
+    messages = [
+        Message("user", "Look", ("image", "file")),
+        Message("assistant", "", (), 2),
+        Message("user", "all", ("image",) * 1000),
+    ]
+    outcome = make_outcome(facts=Facts(Route.CHAT, read_messages=lambda: messages))
+    look, calls, many = entry(outcome, text=True)["messages"]
+    assert look == {"role": "user", "text": "Look", "parts": ["image", "file"]}
+    assert calls == {"role": "assistant", "text": "", "tool_calls": 2}
+    assert many["parts"] == ["image"] * MAX_PARTS
+
+
+def test_a_line_of_its_own_says_what_a_configuration_declared() -> None:
+    line = encode_config(Fingerprints("c", {"urgent": "s"}, {"all": "d"}))
+    assert line.endswith(b"}\n")
+    assert orjson.loads(line) == {
+        "v": 1, "event": "config", "config": "c", "signals": {"urgent": "s"}, "decisions": {"all": "d"},
+    }  # fmt: skip
 
 
 def test_headers_are_never_there(make_outcome: MakeOutcome) -> None:
@@ -161,8 +185,10 @@ def test_the_page_documents_every_key_in_order(make_outcome: MakeOutcome) -> Non
         if key == "messages":
             paths.extend(f"{key}[].{inner}" for inner in value[0])
     rows = re.findall(r"^\| `([\w.\[\]]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
-    nested = ("error.", "signals.", "timings.stages_ms.")
-    assert [row for row in rows if not row.startswith(nested)] == paths
+    nested = ("error.", "signals.", "pools.", "timings.stages_ms.")
+    optional = {"messages[].parts", "messages[].tool_calls"}
+    assert [row for row in rows if not row.startswith(nested) and row not in optional] == paths
+    assert [row for row in rows if row.startswith("pools.")] == [f"pools.NAME.{field}" for field in PoolLoad._fields]
     assert {
         "error.source",
         "error.code",

@@ -81,6 +81,29 @@ def test_a_file_taken_away_while_open_is_made_anew_after_a_reopen(path: Path) ->
     assert path.read_bytes() == b"two\n"
 
 
+def test_every_file_begins_with_the_head(path: Path) -> None:
+    file = RotatingFile(path, 20, 2, b"head\n")
+    for number in range(5):
+        file.write(b"line%d\n" % number)
+    file.close()
+    assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == {
+        "decisions.jsonl": b"head\nline4\n",
+        "decisions.jsonl.1": b"head\nline2\nline3\n",
+        "decisions.jsonl.2": b"head\nline0\nline1\n",
+    }
+
+
+def test_a_head_that_is_too_large_does_not_make_files_that_hold_it_alone(path: Path) -> None:
+    file = RotatingFile(path, 10, 3, b"a head too large\n")
+    file.write(b"")
+    for data in (b"one\n", b"two\n"):
+        file.write(data)
+    file.close()
+    assert path.read_bytes() == b"a head too large\ntwo\n"
+    assert Path(f"{path}.1").read_bytes() == b"a head too large\none\n"
+    assert not Path(f"{path}.2").exists()
+
+
 def test_devices_are_not_rotated() -> None:
     file = RotatingFile(Path("/dev/null"), 1, 1)
     for _ in range(3):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.gateway.wire.turns import read_messages, read_tool_text, read_tools
-from pointsman.signals.facts import Message, Route
+from pointsman.gateway.wire.turns import read_messages, read_offered, read_tool_text, read_tools
+from pointsman.signals.facts import Message, Route, Tool
 
 CONVERSATION = [
     Message("system", "Be brief."),
@@ -135,6 +135,20 @@ def test_tools_by_name_in_every_wire(tools):
     assert read_tool_text({"tools": tools}).startswith("[")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f", "description": "Does f."}}, {"type": "web"}]},
+        {"tools": [{"type": "function", "name": "f", "description": "Does f."}, {"type": "web"}]},
+        {"tools": [{"name": "f", "description": "Does f.", "input_schema": {}}, {"type": "web", "name": "web"}]},
+        {"functions": [{"name": "f", "description": "Does f."}, {"name": "web", "description": 3}]},
+    ],
+    ids=["chat", "responses", "messages", "functions"],
+)
+def test_offered_tools_with_descriptions_in_every_wire(body):
+    assert read_offered(body) == [Tool("f", "Does f."), Tool("web")]
+
+
 def test_no_tools_are_no_text():
     assert (read_tools({}), read_tool_text({}), read_tool_text({"tools": []})) == ([], "", "")
 
@@ -160,3 +174,4 @@ def test_whatever_is_sent_can_be_read(route, body):
         assert isinstance(turn.role, str)
     assert all(isinstance(name, str) for name in read_tools(body))
     read_tool_text(body)
+    assert all(isinstance(part, str) for tool in read_offered(body) for part in tool)
