@@ -31,7 +31,7 @@ from pointsman.gateway.relay.relay import Relay
 from pointsman.gateway.relay.tries import Line
 from pointsman.gateway.relay.upstream import Upstream
 from pointsman.gateway.relay.watch import ClientStalled, Limit, Watch
-from pointsman.gateway.routing import Routed, route_waiting
+from pointsman.gateway.routing import Routed, encode, route_request
 from pointsman.gateway.runtime import Loads, Runtime
 from pointsman.gateway.wire.count_tokens import count_tokens
 from pointsman.gateway.wire.dialect import DIALECTS, Dialect
@@ -53,6 +53,7 @@ from pointsman.gateway.wire.reading import build_facts
 from pointsman.gateway.wire.reply import CUT, EVENT_STREAM, JSON, Headers, Reply
 from pointsman.gateway.wire.upload import Upload
 from pointsman.signals.facts import Facts, PoolLoad, Route
+from pointsman.signals.neural import NeedsEncoding
 from pointsman.signals.readings import Readings, TimedReadings
 
 log = structlog.get_logger(__name__)
@@ -179,7 +180,8 @@ class _Exchange:
         await self._read()
         journal.facts = facts = build_facts(self._inbound, identity, self._load())
         since = journal.stage(Stage.PARSE, journal.began)
-        routed = self._routed = await self._decide(facts)
+        deciding = self._route(runtime, facts) if self._candidate is None else self._try(self._candidate, facts)
+        routed = self._routed = await deciding
         self._note(routed)
         journal.stage(Stage.DECIDE, since)
         if routed.respond is not None:
@@ -190,11 +192,9 @@ class _Exchange:
         else:
             await self._relay(routed)
 
-    async def _decide(self, facts: Facts) -> Routed:
-        if self._candidate is None:
-            return await self._route(self._runtime, facts)
+    async def _try(self, candidate: Candidate, facts: Facts) -> Routed:
         live, journal = self._runtime, self.journal
-        self._runtime, routed = await self._candidate.route(
+        self._runtime, routed = await candidate.route(
             live, facts, journal.id, lambda runtime: self._route(runtime, facts)
         )
         if self._runtime is not live:
@@ -207,7 +207,11 @@ class _Exchange:
         journal.signals, journal.signal_seconds = readings.values, readings.elapsed  # also if nothing matches
         if facts.size > _LARGE and runtime.decides(facts.model):
             await asyncio.to_thread(readings.read_texts)
-        return await route_waiting(runtime, facts, self._inbound.path, readings, self._random)
+        while True:
+            try:
+                return route_request(runtime, facts, self._inbound.path, readings, self._random)
+            except NeedsEncoding as needed:
+                await encode(runtime, readings, needed.passages)
 
     def _load(self) -> Callable[[str], PoolLoad]:
         runtime, candidate = self._runtime, self._candidate

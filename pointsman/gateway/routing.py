@@ -16,7 +16,6 @@ from pointsman.policies.decide import Policy
 from pointsman.policies.types import EXPLICIT, Choice, Decision, Pools, Respond
 from pointsman.signals.encoder.encoding import EncoderError
 from pointsman.signals.facts import Facts, PoolLoad, Route
-from pointsman.signals.neural import NeedsEncoding
 from pointsman.signals.readings import Readings
 
 log = structlog.get_logger(__name__)
@@ -53,15 +52,6 @@ def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings,
     choice = selector.greedy(facts.pools) if random is None else selector.choose(facts.pools, random)
     pools = fitting(tuple(runtime.pools[name] for name in choice.pools), facts)
     return Routed(decision.name, choice, pools, decision.models, readings)
-
-
-async def route_waiting(runtime: Runtime, facts: Facts, path: str, readings: Readings, random: Random | None) -> Routed:
-    """`route_request`, which waits for the encoder where the decision depends on it."""
-    while True:
-        try:
-            return route_request(runtime, facts, path, readings, random)
-        except NeedsEncoding as needed:
-            await encode(runtime, readings, needed.passages)
 
 
 async def encode(runtime: Runtime, readings: Readings, passages: Sequence[str]) -> None:
