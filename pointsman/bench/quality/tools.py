@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from pointsman.bench.parts import is_test
 from pointsman.bench.quality.asking import Body, chat
 from pointsman.bench.quality.figures import Bench, Figure, Measured, Target
 from pointsman.bench.quality.floors import LENGTH, MAJORITY, WORDS, Floors, character_similarity, have_words
@@ -34,6 +35,7 @@ def _metatool(bench: Bench) -> Iterable[Figure]:
     rows = thin([row for row in test if row["tool"] in plugins], bench.effort.rows // 2)
     queries, wanted = [row["query"] for row in rows], [row["tool"] for row in rows]
     past = _past(train)
+    new = np.array([is_test(tool) for tool in wanted], bool)  # the projection has not seen them
     known = {name: [f"{name} {text}"] for name, text in plugins.items()}
     told = {name: [*texts, *past.get(name, ())] for name, texts in known.items()}
     cases: tuple[tuple[str, Mapping[str, Sequence[str]], Mapping[str, Sequence[str]], tuple[float, float]], ...] = (
@@ -47,8 +49,10 @@ def _metatool(bench: Bench) -> Iterable[Figure]:
             floors = {MAJORITY: top / len(plugins)}  # any of them: no tool is asked for much more than others
             if by_words is not None:
                 floors[WORDS] = float(_hits(by_words, wanted, top).mean())
-            name = f"tools, {len(plugins)} offered, {title}: top-{top}"
-            yield _mean(bench, name, _hits(ranked, wanted, top), Target(target), floors)
+            name, hits = f"tools, {len(plugins)} offered, {title}: top-{top}", _hits(ranked, wanted, top)
+            yield _mean(bench, name, hits, Target(target), floors)
+            if new.any():
+                yield _mean(bench, f"{name}, of tools that nothing was trained on", hits[new], None, {})
 
 
 def _bfcl(bench: Bench) -> Iterable[Figure]:
