@@ -134,7 +134,7 @@ def _found(passage: str, words: Sequence[_Word], kind: int) -> Found | None:
     within = [word for word in words if word.start < end and word.end > start and passage[word.start].isalnum()]
     if not within:
         return None
-    score = sum(word.probabilities[kind] for word in within) / len(within)
+    score = min(1.0, sum(word.probabilities[kind] for word in within) / len(within))  # half precision adds up to more
     return Found(start, end, _TYPES[kind], round(score, 4))
 
 
