@@ -5,25 +5,15 @@ Zadeh's connectives over the signals' scores: `and` is the least of its operands
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from pointsman.policies.expr import And, Compare, Constant, Expr, Not, Or, PoolRef, SignalRef
+from pointsman.policies.expr import COMPARE, And, Compare, Constant, Expr, Not, Or, PoolRef, SignalRef
 from pointsman.policies.types import Pools, Readings
 from pointsman.signals.base import Signal
 
 Confidence: TypeAlias = Callable[[Readings, Pools], float]
 Signals: TypeAlias = Mapping[str, Signal[Any]]
-
-_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 def confidence(expr: Expr, signals: Signals) -> Confidence:
@@ -83,7 +73,7 @@ def _label(name: str, label: str, on_unknown: bool) -> Confidence:
 
 
 def _comparison(expr: Compare, signals: Signals) -> Confidence:
-    compare, number, ref = _COMPARE[expr.operator], expr.number, expr.reference
+    compare, number, ref = COMPARE[expr.operator], expr.number, expr.reference
     unknown = float(isinstance(ref, SignalRef) and signals[ref.name].options.on_unknown)
 
     def of(readings: Readings, pools: Pools) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
+from operator import eq, ge, gt, le, lt, ne
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
@@ -22,6 +24,11 @@ MAX_NESTING: Final = 100
 """Entries on the parser's stack: a parenthesis or `not` takes one, a started `and` or `or` two."""
 
 Operator: TypeAlias = Literal["<", "<=", ">", ">=", "==", "!="]
+
+COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
+    {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
+)
+"""What each operator does with two numbers."""
 
 _TOO_DEEP: Final = "nested too deeply; remove needless parentheses, or write several decisions"
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pointsman.policies.confidence import confidence
 from pointsman.policies.decide import Policy, tiers
-from pointsman.policies.expr import And, Compare, Constant, Expr, Not, Operator, Or, PoolRef, Reference, SignalRef
+from pointsman.policies.expr import (
+    COMPARE,
+    And,
+    Compare,
+    Constant,
+    Expr,
+    Not,
+    Or,
+    PoolRef,
+    Reference,
+    SignalRef,
+)
 from pointsman.policies.expr import references as references_of
 from pointsman.policies.types import Decision, Pools, Readings
 from pointsman.signals.base import Signal, SignalValue, Value
@@ -17,15 +27,6 @@ from pointsman.signals.derived import Derived
 
 Atom: TypeAlias = SignalRef | PoolRef | Compare
 Signals: TypeAlias = Mapping[str, Signal[Any]]
-
-_COMPARE: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 class Course(NamedTuple):
@@ -112,7 +113,7 @@ def answer(atom: Atom, value: Value, unknown: bool) -> bool:
         return unknown
     match atom:
         case Compare(_, compared, number):
-            return bool(_COMPARE[compared](value, number))
+            return bool(COMPARE[compared](value, number))
         case SignalRef(_, label) if label is not None:
             return value == label if isinstance(value, str) else isinstance(value, tuple) and label in value
     return bool(value)

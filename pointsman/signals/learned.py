@@ -20,7 +20,7 @@ LearnedOptions = TypeVar("LearnedOptions", bound=TextOptions)
 
 
 class Learned(NeuralSignal[LearnedOptions], Generic[LearnedOptions]):
-    """What a text without words says is unknown."""
+    """Without words there is nothing to read: a label is unknown then, a flag false."""
 
     head: ClassVar[str]
 

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
-from typing import Any, Final
-
 from pointsman.gateway.schema import COMPARISON, Assumed, Wanted
+from pointsman.policies.expr import COMPARE
 from pointsman.signals.base import FALSE, TRUE, UNKNOWN, SignalValue, Value
 from pointsman.signals.text import as_label
-
-_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 def assume(value: Assumed) -> SignalValue:
@@ -40,7 +28,7 @@ def holds(wanted: Wanted, value: Value) -> bool:
         return isinstance(value, bool) == isinstance(wanted, bool) and value == wanted
     if comparison := COMPARISON.fullmatch(wanted):
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and _OPERATORS[comparison[1]](value, float(comparison[2]))
+        return number and COMPARE[comparison[1]](value, float(comparison[2]))
     return as_label(wanted) in labels
 
 
