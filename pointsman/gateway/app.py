@@ -22,6 +22,7 @@ from pointsman.gateway.dataplane import DataPlane
 from pointsman.gateway.encoders import prepare
 from pointsman.gateway.errors import ConfigError, Forbidden, Problem
 from pointsman.gateway.fingerprint import Fingerprints, fingerprints
+from pointsman.gateway.learning.learner import Learner
 from pointsman.gateway.observe.decision_log import DecisionLog
 from pointsman.gateway.observe.entry import encode_config
 from pointsman.gateway.observe.known import Known
@@ -78,11 +79,16 @@ def build_rules(config: Config, old: Runtime | None = None) -> Rules:
     policies = build_policy(config)
     same = old.encoder if old is not None and old.config.encoder == config.encoder else None
     declared = fingerprints(config, policies.signals)
-    return Rules(policies, prepare(policies.signals.values(), config.encoder, same), declared)
+    prompts = policies.reads_prompts
+    return Rules(policies, prepare(policies.signals.values(), config.encoder, same, prompts=prompts), declared)
 
 
 def build_runtime(
-    config: Config, rules: Rules | None = None, old: Mapping[str, Pool] | None = None, events: Events = UNHEARD
+    config: Config,
+    rules: Rules | None = None,
+    old: Mapping[str, Pool] | None = None,
+    events: Events = UNHEARD,
+    learner: Learner | None = None,
 ) -> Runtime:
     """Without side effects on what serves now, except that pools that stay are taken over."""
     (signals, policy, virtual), encoder, declared = rules or build_rules(config)
@@ -94,7 +100,7 @@ def build_runtime(
     return Runtime(
         config, signals, policy, virtual, policy.guards(), encoder, pools, model_names(pools),
         standings(config), slos(config), hedges(config), keys, admin, origins, admin_origins,
-        declared,
+        declared, learner or Learner(),
     )  # fmt: skip
 
 
@@ -110,7 +116,8 @@ class Gateway:
         self.path = path
         self.promoted = False  # whether something else serves than the file said when it was read
         self.metrics = Metrics(__version__)
-        self.runtime = build_runtime(config, events=self.metrics)
+        self.learner = Learner()
+        self.runtime = build_runtime(config, events=self.metrics, learner=self.learner)
         self.draining = False
         self.exposed = False  # whether other machines can reach the listening socket
         self._random = random or Random()
@@ -214,7 +221,7 @@ class Gateway:
         if _addresses(config.server) != _addresses(before.server):
             reason = "server.host, server.port or server.control_port changed; the old address stays"
             log.warning("restart_needed", reason=reason)
-        self._serve(build_runtime(config, proposal.rules, self.runtime.pools, self.metrics))
+        self._serve(build_runtime(config, proposal.rules, self.runtime.pools, self.metrics, self.learner))
         self._monitor.update(self.runtime.pools.values())
         self._finder.update(self.runtime.pools.values())
         self._log.reload(config.log.decisions, self._head())

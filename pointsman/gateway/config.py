@@ -92,7 +92,7 @@ def examine_document(document: Document, analysed: bool = True) -> Examined:
 def _build(sections: Sections) -> Build:
     whens = {keys: o.when for keys, o in sections.outlines.items() if o.when is not None}
     declared = Declared(sections.signal_names, sections.condition_names, sections.pool_names)
-    return build(sections.signals, sections.conditions, sections.decisions, whens, declared)
+    return build(sections.signals, sections.conditions, sections.decisions, whens, declared, sections.pools)
 
 
 def _tests(data: Mapping[str, Any], sections: Sections, built: Build) -> Iterator[Finding]:

@@ -182,6 +182,8 @@ class _Exchange:
         since = journal.stage(Stage.PARSE, journal.began)
         deciding = self._route(runtime, facts) if self._candidate is None else self._try(self._candidate, facts)
         routed = self._routed = await deciding
+        if routed.decided is not None and routed.context is not None:
+            self._runtime.learner.chosen(routed.decided, routed.context, routed.choice)
         self._note(routed)
         journal.stage(Stage.DECIDE, since)
         if routed.respond is not None:

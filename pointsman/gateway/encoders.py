@@ -14,11 +14,14 @@ from pointsman.signals.encoder.encoding import Encoder, EncoderError
 from pointsman.signals.neural import NeuralSignal
 
 
-def prepare(signals: Iterable[Signal[Any]], config: EncoderConfig, old: Batcher | None = None) -> Batcher | None:
-    """Give the neural signals what they need of the encoder; None if there is no such signal. `old` is used again if
-    given. Blocks for as long as loading a model takes. ConfigError with what to do if that is not possible."""
+def prepare(
+    signals: Iterable[Signal[Any]], config: EncoderConfig, old: Batcher | None = None, *, prompts: bool = False
+) -> Batcher | None:
+    """Give the neural signals what they need of the encoder; None if there is no such signal and no selector reads
+    `prompts`. `old` is used again if given. Blocks for as long as loading a model takes. ConfigError with what to do if
+    that is not possible."""
     neural = [signal for signal in signals if isinstance(signal, NeuralSignal)]
-    if not neural:
+    if not neural and not prompts:
         return None
     try:
         batcher = old or Batcher(build_encoder(config))

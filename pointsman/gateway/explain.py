@@ -44,14 +44,18 @@ def explain(identifier: str | float | None, routed: Routed, skipped: list[str], 
             "choice": routed.pools[0].name if routed.pools else None,
             "propensity": choice.propensity,
             "scores": dict(choice.scores),
-            "quality": {
-                pool.name: pool.config.quality["default"] for pool in routed.pools if "default" in pool.config.quality
-            },
+            "quality": {**_stated(routed), **choice.quality},
+            **({} if choice.strong is None else {"strong_probability": choice.strong}),
             "reason": _reason(routed),
         },
         "encoder_ms": round(routed.readings.encoder_seconds * 1000, 4),
         "overhead_ms": round(overhead * 1000, 4),
     }
+
+
+def _stated(routed: Routed) -> dict[str, float]:
+    """What the file says, where the selector predicts nothing itself."""
+    return {pool.name: pool.config.quality["default"] for pool in routed.pools if "default" in pool.config.quality}
 
 
 def _reason(routed: Routed) -> str:

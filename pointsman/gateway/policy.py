@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from pointsman.gateway.document import Keys
 from pointsman.gateway.errors import ConfigError, Problem
-from pointsman.gateway.schema import Config, DecisionConfig
+from pointsman.gateway.schema import Config, DecisionConfig, PoolConfig
 from pointsman.policies import inputs, resolve
 from pointsman.policies.conditions import cycle, used, written_out
 from pointsman.policies.decide import Policy
 from pointsman.policies.expr import Expr, ExprError, Place, SignalRef, parse, references
 from pointsman.policies.select import registry as selectors
 from pointsman.policies.select.base import Selector
+from pointsman.policies.select.context import Candidate
 from pointsman.policies.types import Decision, Respond
 from pointsman.signals import registry
 from pointsman.signals.base import Signal, SignalOptions
@@ -74,6 +75,12 @@ class Policies(NamedTuple):
     main: Policy
     virtual: Mapping[str, Policy]
 
+    @property
+    def reads_prompts(self) -> bool:
+        """Whether some selector does."""
+        decisions = [d for policy in (self.main, *self.virtual.values()) for d in policy.decisions]
+        return any(d.selector is not None and d.selector.reads_prompt for d in decisions)
+
 
 def build_policy(config: Config) -> Policies:
     """Raises ConfigError, without positions: `config.load` has found all of it before."""
@@ -82,7 +89,7 @@ def build_policy(config: Config) -> Policies:
     decisions = {(*keys, index): d for keys, listed in lists.items() for index, d in enumerate(listed)}
     whens = {keys: decision.when for keys, decision in decisions.items()}
     declared = Declared(config.signals, config.conditions, config.pools)
-    built = build(config.signals, config.conditions, decisions, whens, declared)
+    built = build(config.signals, config.conditions, decisions, whens, declared, config.pools)
     if built.findings:
         raise ConfigError([Problem(finding.message) for finding in built.findings])
     main = Policy(built.listed(MAIN), built.signals, config.strategy)
@@ -108,8 +115,9 @@ def build(
     decisions: Mapping[Keys, DecisionConfig],
     whens: Mapping[Keys, str],
     declared: Declared,
+    pools: Mapping[str, PoolConfig],
 ) -> Build:
-    """`decisions` and `signals` are those that are right in themselves; `whens` are of all decisions."""
+    """`decisions`, `signals` and `pools` are those that are right in themselves; `whens` are of all decisions."""
     built = Build()
     for name, options in signals.items():
         try:
@@ -126,7 +134,7 @@ def build(
         if when is not None:
             when = _written_out(when, (*keys, "when"), built, declared)
         if keys in decisions:
-            selector = _selector(decisions[keys], keys, built, declared.pools)
+            selector = _selector(decisions[keys], keys, built, pools)
             if when is not None:
                 built.decisions[keys] = _decision(decisions[keys], when, selector)
     return built
@@ -182,14 +190,21 @@ def offset_of(place: Place | ExprError, text: str) -> int:
     return sum(len(line) + 1 for line in text.split("\n")[: place.line - 1]) + place.column - 1
 
 
-def _selector(decision: DecisionConfig, keys: Keys, built: Build, pools: Collection[str]) -> Selector[Any] | None:
+def _selector(
+    decision: DecisionConfig, keys: Keys, built: Build, pools: Mapping[str, PoolConfig]
+) -> Selector[Any] | None:
     if not decision.models or any(model not in pools for model in decision.models):
         return None
+    candidates = [_candidate(model, pools[model]) for model in decision.models]
     try:
-        return selectors.build(decision.select, decision.models)
+        return selectors.build(decision.select, candidates)
     except ValueError as error:
         built.findings.append(Finding(str(error), (*keys, "select")))
         return None
+
+
+def _candidate(name: str, pool: PoolConfig) -> Candidate:
+    return Candidate(name, pool.price.input, pool.price.output, pool.quality, pool.context)
 
 
 def _decision(config: DecisionConfig, when: Expr, selector: Selector[Any] | None) -> Decision:

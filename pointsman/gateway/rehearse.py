@@ -16,6 +16,7 @@ from pointsman.signals.base import SignalValue
 from pointsman.signals.encoder.encoding import Encoder, EncoderError
 from pointsman.signals.facts import Facts, Route
 from pointsman.signals.neural import NeedsEncoding
+from pointsman.signals.prompt import PromptReader
 from pointsman.signals.readings import Readings
 
 T = TypeVar("T")
@@ -70,4 +71,5 @@ def _encode(readings: Readings, encoder: Encoder, passages: Sequence[str]) -> No
     except EncoderError as error:
         readings.unencoded(passages, str(error), time.perf_counter() - began)
     else:
-        readings.encoded(dict(zip(passages, encodings, strict=True)), time.perf_counter() - began)
+        found = dict(zip(passages, encodings, strict=True))
+        readings.encoded(found, time.perf_counter() - began, PromptReader(encoder))

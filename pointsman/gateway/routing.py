@@ -13,6 +13,7 @@ from pointsman.gateway.errors import NoRoute, NotFound
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.runtime import Runtime, shown
 from pointsman.policies.decide import Policy
+from pointsman.policies.select.context import Context
 from pointsman.policies.types import EXPLICIT, Choice, Decision, Pools, Respond
 from pointsman.signals.encoder.encoding import EncoderError
 from pointsman.signals.facts import Facts, PoolLoad, Route
@@ -28,6 +29,8 @@ class Routed(NamedTuple):
     candidates: tuple[str, ...]  # as the decision lists them
     readings: Readings
     respond: Respond | None = None
+    decided: Decision | None = None
+    context: Context | None = None  # what the selector was told
 
 
 def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings, random: Random | None) -> Routed:
@@ -49,9 +52,16 @@ def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings,
         return _answered(decision, readings)
     selector = decision.selector
     assert selector is not None
-    choice = selector.greedy(facts.pools) if random is None else selector.choose(facts.pools, random)
+    lesson = runtime.learner.lesson(decision)
+    context = Context(
+        facts,
+        facts.pools,
+        readings.prompt() if selector.reads_prompt else None,
+        turn=lesson.turns,
+    )
+    choice = selector.choose(context, lesson.view, random)
     pools = fitting(tuple(runtime.pools[name] for name in choice.pools), facts)
-    return Routed(decision.name, choice, pools, decision.models, readings)
+    return Routed(decision.name, choice, pools, decision.models, readings, decided=decision, context=context)
 
 
 async def encode(runtime: Runtime, readings: Readings, passages: Sequence[str]) -> None:
@@ -66,7 +76,7 @@ async def encode(runtime: Runtime, readings: Readings, passages: Sequence[str]) 
             log.error("encoder_failed", reason=str(error))
         readings.unencoded(passages, str(error), time.perf_counter() - began)
     else:
-        readings.encoded(encodings, time.perf_counter() - began)
+        readings.encoded(encodings, time.perf_counter() - began, runtime.encoder.reader)
 
 
 def decision_of(runtime: Runtime, facts: Facts, readings: Readings, pools: Pools) -> str | None:

@@ -11,6 +11,7 @@ from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.errors import ModelNotFound, NotFound
 from pointsman.gateway.fingerprint import Fingerprints
+from pointsman.gateway.learning.learner import Learner
 from pointsman.gateway.policy import Policies
 from pointsman.gateway.pools.claim import Priority, Standing
 from pointsman.gateway.pools.paths import upstream_path
@@ -32,7 +33,7 @@ class Runtime:
     policy: Policy
     virtual: Mapping[str, Policy]  # the decisions of virtual models, by their names
     guards: Policy | None  # as much of `policy` as its own answers depend on, for requests that it does not route
-    encoder: Batcher | None  # if some signal is neural
+    encoder: Batcher | None  # if some signal is neural, or a selector reads prompts
     pools: Mapping[str, Pool]
     models: Mapping[str, tuple[Pool, ...]]  # by pool name and by model name
     tenants: Mapping[str | None, Standing]  # those that the configuration names
@@ -43,6 +44,7 @@ class Runtime:
     origins: Origins
     admin_origins: Origins
     declared: Fingerprints | None = None
+    learner: Learner = field(default_factory=Learner)
     pools_read: frozenset[str] = field(init=False)  # whose states conditions ask for
 
     def __post_init__(self) -> None:

@@ -45,14 +45,25 @@ class Decision:
     respond: Respond | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """What is done with the candidates, where it is more than to ask one after the other until one answers."""
+
+
 class Choice(NamedTuple):
     """A selector's answer: the candidates in the order in which they are tried."""
 
     pools: tuple[str, ...]
     by: str
     propensity: float = 1.0  # probability with which pools[0] was chosen
-    scores: Mapping[str, float] = MappingProxyType({})
+    scores: Mapping[str, float] = MappingProxyType({})  # utilities, higher is preferred
     reason: str = ""
+    quality: Mapping[str, float] = MappingProxyType({})  # predicted, in [0, 1]
+    shares: Mapping[str, float] = MappingProxyType({})  # probability of each to be the first; empty: certain
+    strong: float | None = None  # how much the prompt needs the strong model, in [0, 1]
+    endpoint: str | None = None  # of pools[0], where the selector looked at endpoints
+    stayed: bool = False  # with the conversation's model, although another scored higher
+    procedure: Procedure | None = None
 
 
 EXPLICIT = "explicit"

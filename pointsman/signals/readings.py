@@ -8,9 +8,10 @@ from typing import Any
 
 from pointsman.signals.base import UNKNOWN, Cost, Signal, SignalValue
 from pointsman.signals.derived import Derived
-from pointsman.signals.encoder.encoding import Encoding
+from pointsman.signals.encoder.encoding import Encoding, excerpt
 from pointsman.signals.facts import Facts
 from pointsman.signals.neural import NeedsEncoding, NeuralSignal
+from pointsman.signals.prompt import Prompt, PromptReader
 
 
 class Readings:
@@ -18,7 +19,8 @@ class Readings:
     one whose passages nobody has given to `encoded` yet."""
 
     __slots__ = (
-        "_encodings", "_facts", "_passages", "_signals", "elapsed", "encoder_seconds", "failures", "missed", "values",
+        "_encodings", "_facts", "_passages", "_reader", "_signals", "_unencoded", "elapsed", "encoder_seconds",
+        "failures", "missed", "values",
     )  # fmt: skip
 
     def __init__(self, signals: Mapping[str, Signal[Any]], facts: Facts) -> None:
@@ -26,6 +28,8 @@ class Readings:
         self._facts = facts
         self._encodings: dict[str, Encoding] | None = None
         self._passages: dict[str, Sequence[str]] | None = None
+        self._reader: PromptReader | None = None
+        self._unencoded: set[str] = set()
         self.values: dict[str, SignalValue] = {}
         self.elapsed: dict[str, float] = {}  # seconds, of those that were timed
         self.encoder_seconds = 0.0  # waited for the encoder
@@ -49,15 +53,28 @@ class Readings:
         values[name] = value
         return value
 
-    def encoded(self, encodings: Mapping[str, Encoding], seconds: float) -> None:
-        """The encodings of the passages that NeedsEncoding asked for."""
+    def encoded(self, encodings: Mapping[str, Encoding], seconds: float, reader: PromptReader | None = None) -> None:
+        """The encodings of the passages that NeedsEncoding asked for; `reader` knows their encoder."""
         self._encodings = {**(self._encodings or {}), **encodings}
+        self._reader = reader
         self.encoder_seconds += seconds
+
+    def prompt(self) -> Prompt | None:
+        """What choosing a model needs to know of the last user message; NeedsEncoding as for signals. None if there is
+        no such message, or if it cannot be encoded."""
+        passage = excerpt(self._facts.user_text)
+        if not passage.strip() or passage in self._unencoded:
+            return None
+        encoding = (self._encodings or {}).get(passage)
+        if encoding is None:
+            raise NeedsEncoding((passage,))
+        return None if self._reader is None else self._reader.read(encoding, passage)
 
     def unencoded(self, passages: Sequence[str], why: str, seconds: float) -> None:
         """No encoding of them will come: the signals that wait for one say what they can without."""
         self.encoder_seconds += seconds
         missing = set(passages)
+        self._unencoded |= missing
         for name, wanted in (self._passages or {}).items():
             if name not in self.values and not missing.isdisjoint(wanted):
                 self.values[name] = self._unread(name)

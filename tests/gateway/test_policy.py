@@ -55,9 +55,9 @@ def test_what_the_decisions_hold() -> None:
     assert (wait.respond.status, wait.respond.message, wait.models) == (503, "Later.", ())
     assert urgent.models == ("large", "small")
     assert urgent.selector is not None
-    assert urgent.selector.greedy(lambda pool: PoolLoad()).by == "weighted"
+    assert urgent.selector.options.by == "weighted"
     assert low.selector is not None
-    assert low.selector.greedy(lambda pool: PoolLoad()).by == "static"
+    assert low.selector.options.by == "static"
 
 
 def test_what_cannot_be_built_is_a_config_error() -> None:

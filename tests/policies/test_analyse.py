@@ -16,6 +16,7 @@ from pointsman.signals.base import Cost, Shape
 from pointsman.signals.facts import PoolLoad
 from tests.policies.trees import Stub, any_values, expressions, holds
 from tests.policies.worlds import world
+from tests.support.select import candidates
 
 SIGNALS = world() | {name: Stub(name, Shape.BOOL) for name in "abc"}
 NEURAL = {**SIGNALS, "turns": Stub("turns", Shape.NUMBER, cost=Cost.NEURAL)}
@@ -24,7 +25,7 @@ NEURAL = {**SIGNALS, "turns": Stub("turns", Shape.NUMBER, cost=Cost.NEURAL)}
 def decision(name: str, when: str, priority: int = 0, models=("small",), respond: str | None = None) -> Decision:
     if respond is not None:
         return Decision(name, parse(when), priority, respond=Respond(403, respond))
-    selector = build(StaticOptions(), models)
+    selector = build(StaticOptions(), candidates(*models))
     return Decision(name, parse(when), priority, tuple(models), selector)
 
 
@@ -234,7 +235,7 @@ def test_costs(condition, models, pools, expected):
     told = [f.message for f in analyse(decisions, SIGNALS, pools, ()) if f.decision == "x"]
     assert [expected in message for message in told] == ([True] if expected else [])
     meant = [
-        Decision(d.name, d.when, d.priority, d.models, build(StaticOptions(by="static"), d.models)) for d in decisions
+        Decision(d.name, d.when, d.priority, d.models, build(StaticOptions(by="static"), candidates(*d.models))) for d in decisions
     ]
     assert [f.message for f in analyse(meant, SIGNALS, pools, ()) if f.decision == "x"] == []
 

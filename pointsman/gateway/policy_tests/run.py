@@ -118,7 +118,7 @@ class Examiner:
 
     def encoder(self) -> Encoder:
         if self._batcher is None:
-            self._batcher = prepare(self.signals.values(), self._runtime.config.encoder)
+            self._batcher = prepare(self.signals.values(), self._runtime.config.encoder, prompts=True)
             assert self._batcher is not None
         return self._batcher.encoder
 

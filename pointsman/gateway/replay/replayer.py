@@ -19,6 +19,8 @@ from pointsman.gateway.schema import Config
 from pointsman.policies.expr import Reference, SignalRef
 from pointsman.policies.replay import Replay
 from pointsman.policies.select.base import Selector
+from pointsman.policies.select.context import Context
+from pointsman.policies.select.sums import NOTHING
 from pointsman.policies.types import EXPLICIT, Decision
 from pointsman.policies.why import Course
 from pointsman.signals.encoder.batcher import Batcher
@@ -62,6 +64,7 @@ class Replayer:
         self._runtime = runtime = build_runtime(config, Rules(build_policy(config), None))
         self._declared = fingerprints(config, runtime.signals)
         self._configs: dict[str, _Then] = {}
+        self._turns = 0
         self._random = Random(0)  # so that the same log gives the same answer
         self._batcher: Batcher | None = None
         names = [None, *config.aliases, *runtime.virtual]
@@ -131,8 +134,12 @@ class Replayer:
         def load(pool: str) -> PoolLoad:
             return facts.pools(pool) if pool in facts.entry.pools else PoolLoad()
 
-        order = selector.choose(load, self._random).pools
+        order = selector.choose(Context(facts, load, turn=self._turn()), selector.view(NOTHING), self._random).pools
         return fitting(tuple(self._runtime.pools[name] for name in order), facts)[0].name
+
+    def _turn(self) -> int:
+        self._turns += 1
+        return self._turns
 
     def _stays(self, entry: Entry) -> float:
         """The cost where the pool is the one that it was, at its present price."""
@@ -151,7 +158,7 @@ class Replayer:
 
     def _encoder(self) -> Encoder:
         if self._batcher is None:
-            self._batcher = prepare(self._runtime.signals.values(), self._runtime.config.encoder)
+            self._batcher = prepare(self._runtime.signals.values(), self._runtime.config.encoder, prompts=True)
             assert self._batcher is not None
         return self._batcher.encoder
 

@@ -1,15 +1,16 @@
-"""The interface of a selector."""
+"""The interface of a selector: from what is known of a request and what was learned, to an order of models."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from pointsman.policies.select.context import Candidate, Context, Doubles
+from pointsman.policies.select.sums import NOTHING, Sums
 from pointsman.policies.types import Choice
-from pointsman.signals.facts import PoolLoad
 
 if TYPE_CHECKING:
     from random import Random
@@ -33,19 +34,59 @@ class SelectOptions(BaseModel):
 OptionsT = TypeVar("OptionsT", bound=SelectOptions)
 
 
+class Seen(NamedTuple):
+    """What is kept of a request until its outcome is known."""
+
+    features: Doubles | None = None  # of its prompt
+    vector: Doubles | None = None  # its sentence
+    prior: float | None = None  # quality that was expected of the arm without anything learned
+    prompt_tokens: int = 0
+
+
+class Rewarded(NamedTuple):
+    """Something that became known of an answer. It may come in parts and be corrected, so it is told in differences:
+    whatever is learned of it is linear in `weight` and `reward`."""
+
+    arm: str  # the pool that answered
+    seen: Seen
+    weight: float = 1.0  # by how much the evidence for the answer's quality grows
+    reward: float = 0.0  # by how much weight × quality grows; quality is in [0, 1]
+    outcomes: int = 1  # 0: a correction of something that was counted already
+    output_tokens: int | None = None
+    over: str | None = None  # the arm whose answer was found worse than this one's
+
+
 class Selector(ABC, Generic[OptionsT]):
-    """Built once per reload for one decision's `models`; raises ValueError if the options do not fit them."""
+    """Built once per reload for one decision's `models`; raises ValueError if the options do not fit them.
+
+    It keeps nothing of a request: what it learns goes through `learn` into sums that others keep."""
 
     Options: ClassVar[type[SelectOptions]]
+    reads_prompt: bool = False
+    """Whether it asks for `Context.prompt`, which takes an encoder."""
+    learns: bool = False
+    """Whether `learn` or `observe` say anything."""
+    discount: float = 1.0
+    """Weight of an outcome relative to the next one, in (0, 1]."""
 
-    def __init__(self, options: OptionsT, models: Sequence[str]) -> None:
+    def __init__(self, options: OptionsT, candidates: Sequence[Candidate]) -> None:
         self.options = options
-        self.models = tuple(models)
+        self.candidates = tuple(candidates)
+        self.models = tuple(candidate.name for candidate in candidates)
 
     @abstractmethod
-    def choose(self, loads: Callable[[str], PoolLoad], random: Random) -> Choice:
-        """Order `self.models`; every model appears once, so that a failure finds the next."""
+    def choose(self, context: Context, view: Any, random: Random | None) -> Choice:
+        """Order `self.models`; every model appears once, so that a failure finds the next. `view` is what `view` made
+        of the sums. Without `random` the choice is greedy: the best as far as is known, for `explain`."""
 
-    @abstractmethod
-    def greedy(self, loads: Callable[[str], PoolLoad]) -> Choice:
-        """The choice without exploration or side effect, for `explain`."""
+    def view(self, sums: Sums) -> Any:
+        """What `choose` needs of the sums; made off the hot path, whenever they have changed."""
+        return None
+
+    def learn(self, rewarded: Rewarded) -> Sums:
+        """What an outcome adds to the sums."""
+        return NOTHING
+
+    def observe(self, context: Context, choice: Choice) -> Sums:
+        """What a request adds to the sums whatever comes of it."""
+        return NOTHING

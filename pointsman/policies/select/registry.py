@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import Field
 
 from pointsman.policies.select.base import SelectOptions, Selector
+from pointsman.policies.select.context import Candidate
 from pointsman.policies.select.round_robin import RoundRobin
 from pointsman.policies.select.static import Static, StaticOptions
 from pointsman.policies.select.weighted import Weighted
@@ -30,6 +31,6 @@ else:
     """A decision's `select:`."""
 
 
-def build(options: SelectOptions, models: Sequence[str]) -> Selector[Any]:
+def build(options: SelectOptions, candidates: Sequence[Candidate]) -> Selector[Any]:
     """`ValueError` with the fix if the options do not fit the models."""
-    return SELECTORS[options.by](options, models)
+    return SELECTORS[options.by](options, candidates)

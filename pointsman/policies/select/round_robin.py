@@ -1,13 +1,14 @@
-"""Each of the listed models in turn."""
+"""Each of the listed models in turn; a session keeps the one that it began with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
+from zlib import crc32
 
 from pointsman.policies.select.base import SelectOptions, Selector
+from pointsman.policies.select.context import Candidate, Context
 from pointsman.policies.types import Choice
-from pointsman.signals.facts import PoolLoad
 
 if TYPE_CHECKING:
     from random import Random
@@ -23,10 +24,9 @@ class RoundRobin(Selector[RoundRobinOptions]):
 
     Options = RoundRobinOptions
 
-    def __init__(self, options: RoundRobinOptions, models: Sequence[str]) -> None:
-        super().__init__(options, models)
+    def __init__(self, options: RoundRobinOptions, candidates: Sequence[Candidate]) -> None:
+        super().__init__(options, candidates)
         self._turns = [self._rotated(turn) for turn in range(len(self.models))]
-        self._next = 0
 
     def _rotated(self, turn: int) -> Choice:
         models = self.models
@@ -35,13 +35,10 @@ class RoundRobin(Selector[RoundRobinOptions]):
             by="round_robin",
             propensity=1 / len(models),
             reason=f"turn {turn + 1} of {len(models)}",
+            shares=dict.fromkeys(models, 1 / len(models)),
         )
 
-    def choose(self, loads: Callable[[str], PoolLoad], random: Random) -> Choice:
-        choice = self._turns[self._next]
-        self._next = (self._next + 1) % len(self._turns)
-        return choice
-
-    def greedy(self, loads: Callable[[str], PoolLoad]) -> Choice:
-        """Whose turn it is; it stays its turn."""
-        return self._turns[self._next]
+    def choose(self, context: Context, view: None, random: Random | None) -> Choice:
+        session = context.facts.session
+        turn = context.turn if session is None else crc32(session.encode("utf-8", "surrogatepass"))
+        return self._turns[turn % len(self._turns)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pointsman.policies.select.base import SelectOptions, Selector
+from pointsman.policies.select.context import Candidate, Context
 from pointsman.policies.types import Choice
-from pointsman.signals.facts import PoolLoad
 
 if TYPE_CHECKING:
     from random import Random
@@ -21,12 +21,9 @@ class StaticOptions(SelectOptions):
 class Static(Selector[StaticOptions]):
     Options = StaticOptions
 
-    def __init__(self, options: StaticOptions, models: Sequence[str]) -> None:
-        super().__init__(options, models)
+    def __init__(self, options: StaticOptions, candidates: Sequence[Candidate]) -> None:
+        super().__init__(options, candidates)
         self._choice = Choice(self.models, by="static", reason="first of the listed models")
 
-    def choose(self, loads: Callable[[str], PoolLoad], random: Random) -> Choice:
-        return self._choice
-
-    def greedy(self, loads: Callable[[str], PoolLoad]) -> Choice:
+    def choose(self, context: Context, view: None, random: Random | None) -> Choice:
         return self._choice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,8 +10,8 @@ from pydantic import Field, Strict
 
 from pointsman.policies.nearest import did_you_mean
 from pointsman.policies.select.base import SelectOptions, Selector
+from pointsman.policies.select.context import Candidate, Context
 from pointsman.policies.types import Choice
-from pointsman.signals.facts import PoolLoad
 
 if TYPE_CHECKING:
     from random import Random
@@ -29,11 +29,11 @@ class WeightedOptions(SelectOptions):
 class Weighted(Selector[WeightedOptions]):
     Options = WeightedOptions
 
-    def __init__(self, options: WeightedOptions, models: Sequence[str]) -> None:
-        super().__init__(options, models)
+    def __init__(self, options: WeightedOptions, candidates: Sequence[Candidate]) -> None:
+        super().__init__(options, candidates)
         for name in options.weights:
             if name not in self.models:
-                raise ValueError(f"`weights` names `{name}`, which is not in `models`{did_you_mean(name, models)}")
+                raise ValueError(f"`weights` names `{name}`, which is not in `models`{did_you_mean(name, self.models)}")
         weights = {model: options.weights.get(model, 0.0) for model in self.models}
         total = sum(weights.values())
         if not total:
@@ -43,20 +43,18 @@ class Weighted(Selector[WeightedOptions]):
         self._drawn = {model: share for model, share in shares.items() if share}
         self._last = tuple(model for model, share in shares.items() if not share)
 
-    def choose(self, loads: Callable[[str], PoolLoad], random: Random) -> Choice:
+    def choose(self, context: Context, view: None, random: Random | None) -> Choice:
         """The order is drawn without replacement: a failed model's share falls to the others by weight."""
+        if random is None:
+            return self._choice(tuple(sorted(self.models, key=lambda model: -self._shares[model])))
         left = dict(self._drawn)
         drawn = [_draw(left, random) for _ in range(len(left) - 1)]
-        order = (*drawn, *left, *self._last)
-        return self._choice(order, self._shares[order[0]])
+        return self._choice((*drawn, *left, *self._last))
 
-    def greedy(self, loads: Callable[[str], PoolLoad]) -> Choice:
-        order = sorted(self.models, key=lambda model: -self._shares[model])
-        return self._choice(tuple(order), 1.0)
-
-    def _choice(self, order: tuple[str, ...], propensity: float) -> Choice:
-        reason = f"{order[0]} has {self._shares[order[0]]:.3g} of the weight"
-        return Choice(order, by="weighted", propensity=propensity, scores=self._shares, reason=reason)
+    def _choice(self, order: tuple[str, ...]) -> Choice:
+        share = self._shares[order[0]]
+        reason = f"{order[0]} has {share:.3g} of the weight"
+        return Choice(order, "weighted", share, self._shares, reason, shares=self._shares)
 
 
 def _draw(left: dict[str, float], random: Random) -> str:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import NamedTuple, Protocol
 
 from pointsman.signals.encoder.encoding import Encoder, EncoderBusy, EncoderError, EncoderLate, Encoding
+from pointsman.signals.prompt import PromptReader
 
 MAX_WAITING = 1024
 """Passages that may wait; a request that finds more has unknown signals instead of a late answer."""
@@ -47,6 +48,7 @@ class Batcher:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
+        self.reader = PromptReader(encoder)
         self.waiting = 0  # passages
         self.watcher: Watcher | None = None
         self._kept: OrderedDict[str, Encoding] = OrderedDict()

@@ -8,33 +8,30 @@ from pydantic import TypeAdapter, ValidationError
 
 from pointsman.policies.select.registry import SELECTORS, SelectConfig, StaticOptions, build
 from pointsman.policies.select.weighted import WeightedOptions
-from pointsman.signals.facts import PoolLoad
+from tests.support.select import candidates, context, fresh
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text("utf-8")
 REQUIRED = {"weighted": {"weights": {"a": 2}}}
 read = TypeAdapter(SelectConfig).validate_python
 
 
-def idle(name: str) -> PoolLoad:
-    return PoolLoad()
-
-
 @pytest.mark.parametrize("name", SELECTORS)
-def test_the_yaml_of_every_selector_builds_it(name):
-    selector = build(read({"by": name, **REQUIRED.get(name, {})}), ["a", "b", "c"])
+@pytest.mark.parametrize("random", [Random(0), None])
+def test_the_yaml_of_every_selector_builds_it(name, random):
+    selector = build(read({"by": name, **REQUIRED.get(name, {})}), candidates("a", "b", "c"))
     assert type(selector) is SELECTORS[name]
-    for choice in (
-        selector.choose(lambda name: PoolLoad(), Random(0)),
-        selector.greedy(lambda name: PoolLoad()),
-    ):
-        assert sorted(choice.pools) == ["a", "b", "c"]
-        assert choice.by == name
-        assert 0 < choice.propensity <= 1
-        assert choice.reason
+    choice = selector.choose(context(), fresh(selector), random)
+    assert sorted(choice.pools) == ["a", "b", "c"]
+    assert choice.by == name
+    assert 0 < choice.propensity <= 1
+    assert choice.reason
+    assert set(choice.shares) <= {"a", "b", "c"}
+    assert not choice.shares or sum(choice.shares.values()) == pytest.approx(1)
+    assert choice.propensity == pytest.approx(choice.shares.get(choice.pools[0], 1.0))
 
 
 def test_the_default_is_static():
-    assert build(StaticOptions(), ["a"]).choose(idle, Random(0)).by == "static"
+    assert build(StaticOptions(), candidates("a")).choose(context(), None, Random(0)).by == "static"
 
 
 @pytest.mark.parametrize("bad", [{"by": "best"}, {}, {"by": "static", "weights": {"a": 1}}, {"by": "weighted"}])
@@ -45,7 +42,7 @@ def test_what_is_no_selector_is_refused(bad):
 
 def test_options_that_do_not_fit_the_models_are_refused():
     with pytest.raises(ValueError, match="not in `models`"):
-        build(WeightedOptions(by="weighted", weights={"x": 1}), ["a"])
+        build(WeightedOptions(by="weighted", weights={"x": 1}), candidates("a"))
 
 
 @pytest.mark.parametrize("name", SELECTORS)

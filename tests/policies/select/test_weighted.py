@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pointsman.policies.select.weighted import Weighted, WeightedOptions
-from pointsman.signals.facts import PoolLoad
+from tests.support.select import candidates, context
 
 
 class Scripted(Random):
@@ -25,12 +25,11 @@ class Scripted(Random):
         return float(next(self._points))
 
 
-def idle(name: str) -> PoolLoad:
-    return PoolLoad()
+IDLE = context()
 
 
 def selector(weights: dict[str, float], models=None) -> Weighted:
-    return Weighted(WeightedOptions(by="weighted", weights=weights), models or list(weights))
+    return Weighted(WeightedOptions(by="weighted", weights=weights), candidates(*(models or weights)))
 
 
 def middles(count: int) -> list[Fraction]:
@@ -40,7 +39,7 @@ def middles(count: int) -> list[Fraction]:
 
 def test_the_first_is_drawn_by_weight_and_the_propensity_is_its_share():
     split = selector({"a": 5, "b": 3, "c": 2})
-    choices = [split.choose(idle, Scripted(point, Fraction(0))) for point in middles(10)]
+    choices = [split.choose(IDLE, None, Scripted(point, Fraction(0))) for point in middles(10)]
     assert Counter(c.pools[0] for c in choices) == {"a": 5, "b": 3, "c": 2}
     assert {c.pools[0]: c.propensity for c in choices} == {"a": 0.5, "b": 0.3, "c": 0.2}
 
@@ -48,7 +47,7 @@ def test_the_first_is_drawn_by_weight_and_the_propensity_is_its_share():
 def test_every_order_has_the_probability_of_drawing_without_replacement():
     weights = {"a": 1, "b": 2, "c": 1}
     split, parts = selector(weights), 12  # a multiple of every total that is left: 4, 3, 2
-    drawn = Counter(split.choose(idle, Scripted(*points)).pools for points in product(middles(parts), repeat=2))
+    drawn = Counter(split.choose(IDLE, None, Scripted(*points)).pools for points in product(middles(parts), repeat=2))
     for order in permutations(weights):
         total, expected = 4, Fraction(1)
         for model in order:
@@ -58,16 +57,16 @@ def test_every_order_has_the_probability_of_drawing_without_replacement():
 
 def test_models_without_weight_come_last_in_the_order_of_the_file():
     split = selector({"b": 1, "d": 0}, ["a", "b", "c", "d"])
-    choice = split.choose(idle, Scripted())
+    choice = split.choose(IDLE, None, Scripted())
     assert choice.pools == ("b", "a", "c", "d")
     assert choice.propensity == 1.0
     assert choice.scores == {"a": 0, "b": 1, "c": 0, "d": 0}
 
 
 def test_greedy_orders_by_weight_without_drawing():
-    choice = selector({"a": 1, "b": 3, "c": 3, "d": 2}).greedy(idle)
+    choice = selector({"a": 1, "b": 3, "c": 3, "d": 2}).choose(IDLE, None, None)
     assert choice.pools == ("b", "c", "d", "a")
-    assert choice.propensity == 1.0
+    assert choice.propensity == pytest.approx(1 / 3)
     assert choice.reason == "b has 0.333 of the weight"
 
 
@@ -79,9 +78,10 @@ _weights = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1e6) | st.int
 @given(_weights, st.permutations("abcdef"), st.randoms(use_true_random=False))
 def test_every_model_appears_once_and_shares_sum_to_one(weights, models, random):
     split = selector(weights, models)
-    choice = split.choose(idle, random)
+    choice = split.choose(IDLE, None, random)
     assert sorted(choice.pools) == sorted(models)
     assert sum(choice.scores.values()) == pytest.approx(1)
+    assert choice.shares == choice.scores
     assert choice.propensity == choice.scores[choice.pools[0]] > 0
     weightless = [model for model in models if not choice.scores[model]]
     assert list(choice.pools[len(models) - len(weightless) :]) == weightless
@@ -90,7 +90,7 @@ def test_every_model_appears_once_and_shares_sum_to_one(weights, models, random)
 def test_the_same_random_state_gives_the_same_orders():
     split = selector({"a": 1, "b": 2, "c": 3})
     one, other = Random(7), Random(7)
-    assert [split.choose(idle, one) for _ in range(20)] == [split.choose(idle, other) for _ in range(20)]
+    assert [split.choose(IDLE, None, one) for _ in range(20)] == [split.choose(IDLE, None, other) for _ in range(20)]
 
 
 def test_a_weight_for_a_model_that_is_not_listed_is_an_error():
