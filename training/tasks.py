@@ -19,7 +19,7 @@ from pointsman.signals.modality import LABELS as MODALITIES
 from training.data import examples, rows, train_rows
 
 NEEDS_FACTS = {"natural_qa": 1, "trivia_qa": 1, "gsm8k": 0, "agentverse-mgsm": 0, "math": 0}
-_SMALL_TALK = ("travel", "kitchen_and_dining", "small_talk", "home", "auto_and_commute", "utility", "meta")
+SMALL_TALK = ("travel", "kitchen_and_dining", "small_talk", "home", "auto_and_commute", "utility", "meta")
 _ASKS = (
     "draw {}", "generate an image of {}", "please make a picture of {}", "create an illustration: {}",
     "{}, digital art", "can you paint {} for me", "I need a photo of {}", "show me an image with {}", "render {}",
@@ -52,7 +52,7 @@ def domain(data: Path) -> Iterator[Example]:
     for name in ("domain_a", "domain_b"):
         yield from own(name, DOMAINS)
     other = DOMAINS.index("other")
-    chat = [r["text"] for r in train_rows(data / "clinc150/intents.dev.jsonl.gz") if r["domain"] in _SMALL_TALK]
+    chat = [r["text"] for r in train_rows(data / "clinc150/intents.dev.jsonl.gz") if r["domain"] in SMALL_TALK]
     yield from (Example(text, other) for text in random.Random(1).sample(chat, 400))
 
 
@@ -65,7 +65,7 @@ def complexity(data: Path) -> Iterator[Example]:
     asked = list(train_rows(data / "llmrouter_9model/scores.dev.jsonl.gz"))
     for row in random.Random(7).sample(asked, 400):  # more would teach which set is harder, not which question
         yield Example(row["prompt"], 1 - sum(row["scores"].values()) / len(row["scores"]))
-    chat = [r["text"] for r in train_rows(data / "clinc150/intents.dev.jsonl.gz") if r["domain"] in _SMALL_TALK]
+    chat = [r["text"] for r in train_rows(data / "clinc150/intents.dev.jsonl.gz") if r["domain"] in SMALL_TALK]
     yield from (Example(text, 0.03) for text in random.Random(6).sample(chat, 150))
 
 

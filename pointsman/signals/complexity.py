@@ -55,8 +55,11 @@ class Complexity(Learned[ComplexityOptions]):
         return SignalValue(level if self.options.level is None else level == self.options.level, difficulty)
 
 
+STATISTICS = 4
+
+
 def statistics(encoding: Encoding, passage: str) -> Vector:
-    """What the head reads beside the encoding: how long the text is, and how much of it is digits and formulas."""
+    """[STATISTICS], what the head reads beside the encoding: how long the text is, how much is digits and formulas."""
     length = max(len(passage), 1)
     digits, signs = len(_DIGIT.findall(passage)), len(_SIGN.findall(passage))
     found = (log1p(len(encoding.words)) / 6, digits / length, signs / length, log1p(passage.count("\n")) / 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -85,11 +85,15 @@ class Fitted(NamedTuple):
     head: Head
     encoder: str
     probes: linear.Floats
+    told: int = 0  # features beside the sentence
+
+    @property
+    def width(self) -> int:
+        return int(self.probes.shape[-1]) + self.told
 
     def check(self, encoder: Encoder) -> None:
         """EncoderError if that is another one."""
-        found = vectors(encoder, _PROBES) if encoder.dimension == self.probes.shape[1] else None
-        if found is None or float((found * self.probes).sum(1).min()) < _SAME:
+        if not same(encoder, self.probes):
             raise EncoderError(
                 f"{self.path} was fitted for another encoder (`{self.encoder}`, {self.probes.shape[1]} dimensions; "
                 f"here is `{encoder.name}` with {encoder.dimension}): run `pointsman fit classifier` again with "
@@ -97,14 +101,28 @@ class Fitted(NamedTuple):
             )
 
 
+def same(encoder: Encoder, probes: linear.Floats) -> bool:
+    """Whether these are the encoder's probes."""
+    if probes.shape != (len(_PROBES), encoder.dimension):
+        return False
+    return float((vectors(encoder, _PROBES) * probes).sum(1).min()) >= _SAME
+
+
+def known(encoder: Encoder) -> dict[str, Any]:
+    """The arrays by which a file knows its encoder."""
+    return {"encoder": np.asarray(encoder.name), "probes": vectors(encoder, _PROBES)}
+
+
+def arrays(head: Head) -> dict[str, Any]:
+    """Those by which `load` finds it."""
+    assert head.words is not None
+    return {"labels": np.asarray(head.labels), "weights": head.weights, "bias": head.bias, "words": head.words}
+
+
 def save(path: Path, head: Head, encoder: Encoder) -> None:
     """OSError if that is not possible."""
-    assert head.words is not None
     with path.open("wb") as file:
-        np.savez_compressed(
-            file, labels=np.asarray(head.labels), weights=head.weights, bias=head.bias, words=head.words,
-            encoder=np.asarray(encoder.name), probes=vectors(encoder, _PROBES),
-        )  # fmt: skip
+        np.savez_compressed(file, **arrays(head), **known(encoder))
 
 
 def load(path: Path) -> Fitted:
@@ -113,13 +131,12 @@ def load(path: Path) -> Fitted:
         with np.load(path.expanduser(), allow_pickle=False) as file:
             labels = tuple(str(label) for label in file["labels"])
             head = Head(labels, file["weights"], file["bias"], file["words"])
-            found = Fitted(path, head, str(file["encoder"]), file["probes"])
+            found = Fitted(path, head, str(file["encoder"]), file["probes"], int(file["told"]) if "told" in file else 0)
     except (OSError, ValueError, EOFError, KeyError, BadZipFile, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no such file"
         raise ValueError(
             f"the classifier {path} cannot be read ({reason}); make it with `pointsman fit classifier`"
         ) from None
-    shapes = head.weights.shape, head.bias.shape, found.probes.shape[-1:]
-    if shapes != ((len(labels), found.probes.shape[-1]), (len(labels),), head.weights.shape[1:]):
+    if head.bias.shape != (len(labels),) or head.weights.shape != (len(labels), found.width):
         raise ValueError(f"the classifier {path} is damaged; make it again with `pointsman fit classifier`")
     return found

@@ -8,10 +8,10 @@ from typing import Any
 
 from pointsman.signals.base import UNKNOWN, Cost, Signal, SignalValue
 from pointsman.signals.derived import Derived
-from pointsman.signals.encoder.encoding import Encoding, excerpt
+from pointsman.signals.encoder.encoding import Encoding
 from pointsman.signals.facts import Facts
 from pointsman.signals.neural import NeedsEncoding, NeuralSignal
-from pointsman.signals.prompt import Prompt, PromptReader
+from pointsman.signals.prompt import Prompt, PromptReader, passage_of
 
 
 class Readings:
@@ -62,13 +62,22 @@ class Readings:
     def prompt(self) -> Prompt | None:
         """What choosing a model needs to know of the last user message; NeedsEncoding as for signals. None if there is
         no such message, or if it cannot be encoded."""
-        passage = excerpt(self._facts.user_text)
+        passage = passage_of(self._facts.user_text)
+        encoding = self.encoding(passage)
+        return None if encoding is None or self._reader is None else self._reader.read(encoding, passage)
+
+    def encoding(self, passage: str) -> Encoding | None:
+        """NeedsEncoding as for signals. None if there is nothing to encode, or if it cannot be."""
         if not passage.strip() or passage in self._unencoded:
             return None
         encoding = (self._encodings or {}).get(passage)
         if encoding is None:
             raise NeedsEncoding((passage,))
-        return None if self._reader is None else self._reader.read(encoding, passage)
+        return encoding
+
+    def turn(self) -> Encoding | None:
+        """The last user message, if it was encoded for whatever reason."""
+        return self._encodings.get(passage_of(self._facts.user_text)) if self._encodings else None
 
     def unencoded(self, passages: Sequence[str], why: str, seconds: float) -> None:
         """No encoding of them will come: the signals that wait for one say what they can without."""

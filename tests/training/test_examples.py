@@ -11,6 +11,7 @@ import pytest
 from pointsman.signals.domain import LABELS as DOMAINS
 from pointsman.signals.feedback import LABELS as FEEDBACK
 from pointsman.signals.modality import LABELS as MODALITIES
+from training.compound import CHANCE, compound
 
 EXAMPLES = Path(__file__).parents[2] / "training" / "examples"
 LABELS = {
@@ -30,7 +31,7 @@ def rows(name: str) -> list[dict[str, object]]:
 
 
 def test_every_file_is_known() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.jsonl")} == {*LABELS, "pii_templates"}
+    assert {path.stem for path in EXAMPLES.glob("*.jsonl")} == {*LABELS, "pii_templates", "compound"}
 
 
 @pytest.mark.parametrize("name", LABELS)
@@ -46,3 +47,20 @@ def test_all_domains_have_examples() -> None:
     counts = Counter(row["label"] for name in ("domain_a", "domain_b") for row in rows(name))
     assert set(counts) == set(DOMAINS)
     assert min(counts.values()) >= 100
+
+
+def test_what_verdicts_are_asked_on_is_of_kinds_that_are_known() -> None:
+    found = rows("compound")
+    assert {row["kind"] for row in found} == {"deed_wrong", "deed_fine", "claim", *CHANCE} - {"deeds"}
+    assert len({row["text"] for row in found}) == len(found)
+    for row in found:
+        options = row.get("options", ["1", "2", "3", "4"])
+        assert isinstance(options, list)
+        assert len(set(options)) == 4
+        assert ("field" in row) == (row["kind"] == "claim")
+
+
+def test_questions_for_verdicts_are_many_and_their_targets_probabilities() -> None:
+    found = list(compound())
+    assert len(found) > 1000
+    assert all(0.1 < row.target < 0.7 and row.weight > 0 and row.text.strip() for row in found)
