@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -48,6 +48,10 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Procedure:
     """What is done with the candidates, where it is more than to ask one after the other until one answers."""
+
+    def steps(self, pools: Sequence[str]) -> list[dict[str, Any]]:
+        """What would be done with `pools`, in their order, as `explain` shows it."""
+        return []
 
 
 class Choice(NamedTuple):

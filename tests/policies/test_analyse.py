@@ -234,9 +234,8 @@ def test_costs(condition, models, pools, expected):
     decisions = [decision("x", condition, models=models), *others]
     told = [f.message for f in analyse(decisions, SIGNALS, pools, ()) if f.decision == "x"]
     assert [expected in message for message in told] == ([True] if expected else [])
-    meant = [
-        Decision(d.name, d.when, d.priority, d.models, build(StaticOptions(by="static"), candidates(*d.models))) for d in decisions
-    ]
+    spelled = StaticOptions(by="static")
+    meant = [Decision(d.name, d.when, d.priority, d.models, build(spelled, candidates(*d.models))) for d in decisions]
     assert [f.message for f in analyse(meant, SIGNALS, pools, ()) if f.decision == "x"] == []
 
 

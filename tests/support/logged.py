@@ -15,12 +15,21 @@ from pointsman.gateway.app import build_rules, build_runtime
 from pointsman.gateway.config import load
 from pointsman.gateway.errors import RequestError
 from pointsman.gateway.observe.entry import encode, encode_config
-from pointsman.gateway.observe.outcome import Attempt, Chosen, ErrorSource, Outcome, Result, Timings, Usage
+from pointsman.gateway.observe.outcome import (
+    Attempt,
+    Chosen,
+    ErrorSource,
+    Outcome,
+    Result,
+    Selected,
+    Timings,
+    Usage,
+)
 from pointsman.gateway.pools.discovery.finder import presume
 from pointsman.gateway.rehearse import encoding
 from pointsman.gateway.routing import route_request
 from pointsman.gateway.runtime import Loads
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 from pointsman.signals.facts import Facts, Message, PoolLoad, Route
 from pointsman.signals.readings import Readings
 
@@ -60,9 +69,11 @@ class Logged:
         usage: Usage | None = Usage(1000, 500),
         loads: dict[str, PoolLoad] | None = None,
         failed_over: str | None = None,
+        random: Random | None = None,
         **facts: Any,
     ) -> dict[str, Any]:
-        """A request; it is also added to the log. `failed_over` is the pool that answered in the end."""
+        """A request; it is also added to the log. `failed_over` is the pool that answered in the end, `random` what the
+        selector draws from."""
         number, runtime = next(self._numbers), self._runtime
         states = Loads(lambda name: (loads or {}).get(name, PoolLoad()), runtime.pools_read)
         usual = {"tenant": None, "size": 10_000, "read_messages": lambda: messages or [Message("user", text)]}
@@ -77,7 +88,7 @@ class Logged:
             routed = encoding(
                 readings,
                 lambda: runtime.encoder.encoder,  # type: ignore[union-attr]
-                lambda: route_request(runtime, asked, "/chat/completions", readings, Random(0)),
+                lambda: route_request(runtime, asked, "/chat/completions", readings, random or Random(0)),
             )
         except RequestError as error:
             made = made._replace(error_source=ErrorSource.GATEWAY, error_code=error.code)
@@ -88,7 +99,8 @@ class Logged:
                 last = runtime.pools[failed_over or first].config
                 price = last.price
                 made = made._replace(
-                    chosen=Chosen(failed_over or first, last.model, "e", routed.choice.by),
+                    chosen=Chosen(failed_over or first, last.model, "e", routed.choice.by, routed.choice.propensity),
+                    selected=None if routed.context is None else Selected(routed.choice, routed.context),
                     attempts=(Attempt(first, "e", Result.OK, 1.0),),
                     usage=usage,
                     cost=None if usage is None else usage.cost(price.input, price.output),
@@ -97,3 +109,7 @@ class Logged:
         form = orjson.loads(self.lines[-1])
         assert isinstance(form, dict)
         return form
+
+    def reward(self, identifier: str, reward: float | None, weight: float = 1.0) -> None:
+        form = {"v": 1, "event": "reward", "id": identifier, "reward": reward, "weight": weight}
+        self.lines.append(orjson.dumps(form, option=orjson.OPT_APPEND_NEWLINE))

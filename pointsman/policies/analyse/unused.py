@@ -24,6 +24,7 @@ def unrouted_pools(model: Model, pools: Collection[str]) -> Iterator[Finding]:
             listing.setdefault(pool, []).append(decision.name)
         if is_reached:
             reached.update(decision.models)
+            reached.update(decision.selector.options.asks().values() if decision.selector else ())
     for name in pools:
         if name not in reached:
             where = (

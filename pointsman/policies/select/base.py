@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from pointsman.policies.select.context import Candidate, Context, Doubles
-from pointsman.policies.select.sums import NOTHING, Sums
+from pointsman.policies.select.sums import NOTHING, Discount, Sums
 from pointsman.policies.types import Choice
 
 if TYPE_CHECKING:
     from random import Random
+
+    from pointsman.signals.encoder.encoding import Encoder
 
 
 class SelectOptions(BaseModel):
@@ -29,6 +31,10 @@ class SelectOptions(BaseModel):
 
     by: str
     """Name of the selector."""
+
+    def asks(self) -> Mapping[tuple[str, ...], str]:
+        """Pools that it asks beside the decision's models, by where below `select` the file names them."""
+        return {}
 
 
 OptionsT = TypeVar("OptionsT", bound=SelectOptions)
@@ -54,6 +60,7 @@ class Rewarded(NamedTuple):
     outcomes: int = 1  # 0: a correction of something that was counted already
     output_tokens: int | None = None
     over: str | None = None  # the arm whose answer was found worse than this one's
+    under: str | None = None  # the arm whose answer was found better; who counts pairs was told with `over` already
 
 
 class Selector(ABC, Generic[OptionsT]):
@@ -66,13 +73,17 @@ class Selector(ABC, Generic[OptionsT]):
     """Whether it asks for `Context.prompt`, which takes an encoder."""
     learns: bool = False
     """Whether `learn` or `observe` say anything."""
-    discount: float = 1.0
-    """Weight of an outcome relative to the next one, in (0, 1]."""
+    discount: Discount = 1.0
+    """How much what was learned counts beside the next outcome."""
 
     def __init__(self, options: OptionsT, candidates: Sequence[Candidate]) -> None:
         self.options = options
         self.candidates = tuple(candidates)
         self.models = tuple(candidate.name for candidate in candidates)
+
+    def prepare(self, encoder: Encoder) -> None:
+        """Called once before prompts of this encoder come; EncoderError if what it was fitted on is of another one."""
+        return
 
     @abstractmethod
     def choose(self, context: Context, view: Any, random: Random | None) -> Choice:

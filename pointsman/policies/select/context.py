@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,19 @@ class Candidate(NamedTuple):
     output_price: float = 0.0
     quality: Mapping[str, float] = MappingProxyType({})  # prior in [0, 1]: `default`, and by domain
     context: int | None = None  # tokens
+    model: str = ""  # that the pool serves
+
+
+class Measure(StrEnum):
+    """Of what quantiles are kept, in seconds."""
+
+    TTFT = "ttft"
+    TPOT = "tpot"
+    TOTAL = "total"  # the whole answer
+
+
+def unmeasured(measure: Measure, share: float) -> None:
+    return None
 
 
 class Forecast(NamedTuple):
@@ -33,6 +47,7 @@ class Forecast(NamedTuple):
     output_tokens: float | None = None
     ttft: float | None = None  # seconds to the first token
     tpot: float | None = None  # seconds for each further one
+    quantile: Callable[[Measure, float], float | None] = unmeasured  # that a share of the last answers did not exceed
 
 
 class Fleet(NamedTuple):
@@ -67,7 +82,7 @@ def unforeseen(pool: str) -> Forecast:
     return Forecast()
 
 
-def no_fleet(pools: Sequence[str]) -> Fleet:
+def no_fleet(pools: Sequence[str], prompt_tokens: int) -> Fleet:
     return NO_FLEET
 
 
@@ -78,5 +93,7 @@ class Context(NamedTuple):
     previous: Previous | None = None  # None: a first turn, or nothing is known of it
     turn: int = 0  # choices that were made for this decision before
     budget: float | None = None  # USD that this request may cost
+    first_token: float | None = None  # seconds that it may take: what the decision's `slo` asks for
+    per_token: float | None = None  # and each further one
     forecast: Callable[[str], Forecast] = unforeseen
-    fleet: Callable[[Sequence[str]], Fleet] = no_fleet
+    fleet: Callable[[Sequence[str], int], Fleet] = no_fleet  # of these pools, for a prompt of so many tokens

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 _LEAST, _MOST = 0.5, 0.75
 """Assumed of models whose quality nobody stated: of the cheapest and the dearest, or else of the last and the first."""
-_TYPICAL_NEED = 0.25
-_TYPICAL_DIFFICULTY = 0.45
+_TYPICAL_NEED = 0.33
+_TYPICAL_DIFFICULTY = 0.49
 """Means over ordinary traffic: where the stated qualities hold as they are."""
 
 

@@ -10,17 +10,51 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import Field
 
 from pointsman.policies.select.base import SelectOptions, Selector
+from pointsman.policies.select.cascade import CascadeSelector
+from pointsman.policies.select.clusters import Clusters
 from pointsman.policies.select.context import Candidate
+from pointsman.policies.select.elo import Elo
+from pointsman.policies.select.fused import Fused
+from pointsman.policies.select.hybrid import hybrid_of
+from pointsman.policies.select.knn import Knn
+from pointsman.policies.select.latency import Latency
+from pointsman.policies.select.linucb import LinUcb
+from pointsman.policies.select.parallel import Parallel
 from pointsman.policies.select.round_robin import RoundRobin
 from pointsman.policies.select.static import Static, StaticOptions
+from pointsman.policies.select.thompson import Thompson
+from pointsman.policies.select.threshold import Threshold
 from pointsman.policies.select.weighted import Weighted
 
 __all__ = ["SELECTORS", "SelectConfig", "StaticOptions", "build"]
+
+_PARTS: Mapping[str, type[Selector[Any]]] = {
+    "weighted": Weighted,
+    "latency": Latency,
+    "fused": Fused,
+    "knn": Knn,
+    "clusters": Clusters,
+    "linucb": LinUcb,
+    "thompson": Thompson,
+    "elo": Elo,
+}
+"""Those whose scores say how good each model is."""
 
 SELECTORS: Mapping[str, type[Selector[Any]]] = {
     "static": Static,
     "weighted": Weighted,
     "round_robin": RoundRobin,
+    "latency": Latency,
+    "fused": Fused,
+    "knn": Knn,
+    "clusters": Clusters,
+    "linucb": LinUcb,
+    "thompson": Thompson,
+    "elo": Elo,
+    "hybrid": hybrid_of(_PARTS),
+    "threshold": Threshold,
+    "cascade": CascadeSelector,
+    "parallel": Parallel,
 }
 
 if TYPE_CHECKING:

@@ -58,13 +58,17 @@ class Scored(Selector[ScoredT]):
 
     def choose(self, context: Context, view: Any, random: Random | None) -> Choice:
         estimates = self.estimate(context, view)
-        utility = self.worth.of(context, estimates.mean)
+        return self._choice(context, estimates, self.worth.of(context, estimates.mean), random)
+
+    def _choice(self, context: Context, estimates: Estimates, utility: Doubles, random: Random | None) -> Choice:
         held, stayed = self._held(context, utility)
         able = np.array([context.pools(model).healthy for model in self.models])
-        ranked = held if able.all() or not able.any() else np.where(able, held, held - _DOWN)
-        shares = self.shares(ranked, estimates)
-        first = int(np.argmax(ranked)) if random is None else draw(shares, random)
+        ranked = held if able.all() or not able.any() else np.where(able, held, held - DOWN)
+        best = int(np.argmax(ranked))
+        shares = certain(ranked) if self._bound(context) else self.shares(ranked, estimates)
+        first = best if random is None else draw(shares, random)
         order = [first, *(int(place) for place in np.argsort(-ranked, kind="stable") if place != first)]
+        stayed = stayed and first == best == int(np.argmax(held))
         models = self.models
         return Choice(
             tuple(models[place] for place in order),
@@ -75,8 +79,13 @@ class Scored(Selector[ScoredT]):
             self._named(np.clip(estimates.mean, 0.0, 1.0)),
             self._named(shares),
             None if context.prompt is None else context.prompt.need,
-            stayed=stayed and first == int(np.argmax(ranked)),
+            stayed=stayed,
         )
+
+    def _bound(self, context: Context) -> bool:
+        """Whether a model waits for its tool's result: nothing is tried then."""
+        previous = context.previous
+        return previous is not None and previous.tool_loop and self.options.stay > 0 and previous.pool in self.models
 
     def _held(self, context: Context, utility: Doubles) -> tuple[Doubles, bool]:
         """With what a switch would cost the conversation, and whether that changes the best."""
@@ -102,7 +111,7 @@ class Scored(Selector[ScoredT]):
         return f"{name} has the highest utility, {utility[first]:.3f} (quality {quality[first]:.2f})"
 
 
-_DOWN = 1e3
+DOWN = 1e3
 """Utility that a model without a live endpoint loses: it is asked after the others."""
 
 

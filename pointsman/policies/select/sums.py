@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +25,35 @@ class Sums:
 
 NOTHING = Sums()
 
+Discount: TypeAlias = float | Mapping[str, float]
+"""Weight of an outcome relative to the next one, in (0, 1]; or that of the arrays whose keys begin so. The first that
+fits counts, and an array whose key begins with none of them is never forgotten."""
 
-def merged(earlier: Sums, later: Sums, discount: float = 1.0) -> Sums:
+
+def merged(earlier: Sums, later: Sums, discount: Discount = 1.0) -> Sums:
     """As if `later` had happened right after `earlier`; associative. An array whose shape has changed starts anew."""
     if not later.count and not later.arrays:
         return earlier
-    weight = discount**later.count
-    arrays = {key: weight * array for key, array in earlier.arrays.items()} if weight != 1 else dict(earlier.arrays)
+    arrays = _aged(earlier.arrays, discount, later.count)
     for key, array in later.arrays.items():
         before = arrays.get(key)
         arrays[key] = array if before is None or before.shape != array.shape else before + array
     return Sums(earlier.count + later.count, arrays)
 
 
-def total(parts: Iterable[Sums], discount: float = 1.0) -> Sums:
+def _aged(arrays: Mapping[str, Array], discount: Discount, outcomes: int) -> dict[str, Array]:
+    if not outcomes or discount == 1:
+        return dict(arrays)
+    if isinstance(discount, Mapping):
+        return {key: _rate(key, discount) ** outcomes * array for key, array in arrays.items()}
+    return {key: discount**outcomes * array for key, array in arrays.items()}
+
+
+def _rate(key: str, discount: Mapping[str, float]) -> float:
+    return next((rate for beginning, rate in discount.items() if key.startswith(beginning)), 1.0)
+
+
+def total(parts: Iterable[Sums], discount: Discount = 1.0) -> Sums:
     found = NOTHING
     for part in parts:
         found = merged(found, part, discount)

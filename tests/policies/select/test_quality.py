@@ -21,9 +21,7 @@ def test_the_better_rated_models_lead_grows_with_need(need, more, difficulty, qu
     priors = Priors([Candidate(f"m{n}", quality={"default": q}) for n, q in enumerate(qualities)])
     low, high = sorted((need, more))
     best, least = int(np.argmax(qualities)), int(np.argmin(qualities))
-    gaps = [
-        (found := priors.of(prompt(need=n, difficulty=difficulty)))[best] - found[least] for n in (low, high)
-    ]
+    gaps = [(found := priors.of(prompt(need=n, difficulty=difficulty)))[best] - found[least] for n in (low, high)]
     assert 0 <= gaps[0] <= gaps[1] + 1e-12
     order = np.argsort(qualities, kind="stable")
     assert (np.diff(priors.of(prompt(need=high, difficulty=difficulty))[order]) >= -1e-12).all()

@@ -8,17 +8,26 @@ from pydantic import TypeAdapter, ValidationError
 
 from pointsman.policies.select.registry import SELECTORS, SelectConfig, StaticOptions, build
 from pointsman.policies.select.weighted import WeightedOptions
+from tests.support.past import two_kinds
 from tests.support.select import candidates, context, fresh
 
 PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text("utf-8")
-REQUIRED = {"weighted": {"weights": {"a": 2}}}
+REQUIRED = {
+    "weighted": {"weights": {"a": 2}},
+    "parallel": {"max_cost": 0.1},
+    "threshold": {"strong_share": 0.3},
+    "hybrid": {"parts": [{"by": "linucb", "share": 2}, {"by": "elo", "share": 1}]},
+}
 read = TypeAdapter(SelectConfig).validate_python
 
 
 @pytest.mark.parametrize("name", SELECTORS)
 @pytest.mark.parametrize("random", [Random(0), None])
-def test_the_yaml_of_every_selector_builds_it(name, random):
-    selector = build(read({"by": name, **REQUIRED.get(name, {})}), candidates("a", "b", "c"))
+def test_the_yaml_of_every_selector_builds_it(name, random, tmp_path):
+    required = REQUIRED.get(name, {})
+    if name in ("knn", "clusters"):
+        required = {"data": two_kinds(tmp_path / "past.npz", ("a", "c"))}
+    selector = build(read({"by": name, **required}), candidates("a", "b", "c"))
     assert type(selector) is SELECTORS[name]
     choice = selector.choose(context(), fresh(selector), random)
     assert sorted(choice.pools) == ["a", "b", "c"]

@@ -29,6 +29,26 @@ def test_merging_is_associative_so_deltas_may_be_gathered_first(first, second, t
     assert same(one, other)
 
 
+@given(_sums, _sums, _sums)
+def test_that_holds_for_arrays_that_are_forgotten_at_rates_of_their_own(first, second, third):
+    rates = {"a": 0.5, "b": 0.9}
+    one = merged(merged(first, second, rates), third, rates)
+    assert same(one, merged(first, merged(second, third, rates), rates))
+    for key, rate in (*rates.items(), ("c", 1.0)):
+        alone = total(
+            (Sums(s.count, {k: v for k, v in s.arrays.items() if k == key}) for s in (first, second, third)), rate
+        )
+        assert np.allclose(one.arrays.get(key, 0.0), alone.arrays.get(key, 0.0))
+
+
+def test_the_first_beginning_that_fits_says_how_fast_an_array_is_forgotten():
+    told = [Sums(1, {"recent/a": np.array([1.0]), "a": np.array([1.0])})] * 3
+    assert {k: v.tolist() for k, v in total(told, {"recent/": 0.5, "": 0.9}).arrays.items()} == {
+        "recent/a": [pytest.approx(1.75)],
+        "a": [pytest.approx(2.71)],
+    }
+
+
 @given(_sums, _sums)
 def test_without_forgetting_the_order_of_replicas_does_not_matter(one, other):
     assert same(merged(one, other), merged(other, one))
