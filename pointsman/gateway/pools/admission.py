@@ -10,7 +10,7 @@ from pointsman.gateway.errors import DeadlineUnreachable, PoolFull, RequestError
 from pointsman.gateway.pools.claim import PLAIN, Claim
 from pointsman.gateway.pools.events import UNHEARD, Denial, Events
 from pointsman.gateway.pools.queue import Ticket, WaitQueue
-from pointsman.gateway.schema import Limits
+from pointsman.gateway.schema.pools import Limits
 
 _SMOOTHING = 0.05
 _LONGEST_ADVICE = 60.0

@@ -33,6 +33,7 @@ class Standing(NamedTuple):
 
     weight: float = 1.0
     priority: Priority = Priority.HIGH  # the highest that its requests may ask for
+    max_cost: float | None = None  # USD of one request
 
 
 PLAIN = Claim()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pointsman.gateway.schema import PoolConfig, Provider
+from pointsman.gateway.schema.pools import PoolConfig, Provider
 
 _ANTHROPIC_VERSION = "2023-06-01"
 

@@ -11,11 +11,14 @@ from pointsman.gateway.pools.health import PRESUMED_UP, Health, Phase, Reason
 from pointsman.gateway.pools.latency import PeakEwma
 from pointsman.gateway.pools.load import Reading
 from pointsman.gateway.pools.outlier import Recent
+from pointsman.gateway.pools.pace import Pace
 from pointsman.gateway.pools.predict import Regression
 from pointsman.gateway.pools.roster import Member, Source
 
 _WINDOW = 30.0
 """Seconds, until a pool says otherwise."""
+_LEARNING = 0.2
+"""Weight of a reading that shows fewer places than were known."""
 
 
 class State(StrEnum):
@@ -48,7 +51,8 @@ class Endpoint:
 
     __slots__ = (
         "authority", "beyond", "busy", "draining", "ejections", "fresh_until", "health", "inflight", "latency",
-        "name", "reading", "recent", "released", "source", "state", "ttft", "unanswered", "up", "url", "weight",
+        "name", "pace", "places", "reading", "recent", "released", "source", "state", "ttft", "unanswered", "up",
+        "url", "weight",
     )  # fmt: skip
 
     def __init__(self, url: str, weight: float = 1.0) -> None:
@@ -72,6 +76,8 @@ class Endpoint:
         self.state = State.UP
         self.latency = PeakEwma()
         self.ttft = Regression()
+        self.pace = Pace()
+        self.places: float | None = None  # requests that it runs at once, once some had to wait there
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name}>"
@@ -116,6 +122,16 @@ class Endpoint:
         else:
             self.beyond = reading.running + reading.waiting - counted
         self.reading, self.fresh_until = reading, fresh_until
+        if reading.running:
+            self._count_places(reading.running, waits=bool(reading.waiting))
+
+    def _count_places(self, running: float, *, waits: bool) -> None:
+        """More than run while others wait there is no room for; but one that has just come waits for a moment, too."""
+        places = self.places
+        if places is not None and running >= places:
+            self.places = running
+        elif waits:
+            self.places = running if places is None else places + _LEARNING * (running - places)
 
     def forget(self) -> None:
         """The reading is too old to be true: what we have running there is all that is known."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pointsman.gateway.schema import Engine, PoolConfig
+from pointsman.gateway.schema.pools import Engine, PoolConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pointsman.gateway.pools.outlier import Results
-from pointsman.gateway.schema import Eject
+from pointsman.gateway.schema.pools import Eject
 
 SILENCES = 2
 """Checks in a row without any answer that take an endpoint out: a busy engine may miss one."""

@@ -22,7 +22,7 @@ __all__ = ["Lease", "Result", "live_leases"]
 class Lease:
     """Given out by `Pool.lease`. A `with` block ends it whatever happens; success is said explicitly."""
 
-    __slots__ = ("_open", "_seen", "asked", "endpoint", "pool", "probe", "taken")
+    __slots__ = ("_open", "_seen", "ahead", "asked", "began", "endpoint", "pool", "probe", "taken")
 
     out: ClassVar[int] = 0  # of the whole process: pools that a reload removed still have some
 
@@ -32,6 +32,8 @@ class Lease:
         self.taken = taken
         self.probe = probe  # its result decides about an ejected endpoint
         self.asked: Asked | None = None  # what a prediction of the first token goes by
+        self.ahead = 0.0  # requests at the endpoint before this one
+        self.began: float | None = None  # when a stream's first token came
         self._open = True
         self._seen = False
         endpoint.unanswered += 1
@@ -50,6 +52,11 @@ class Lease:
             self._seen = True
             self.endpoint.unanswered -= 1
             self.pool.answered(self, token=True)
+
+    def spoke(self, tokens: int) -> None:
+        """The answer is complete, with so many tokens; before `release`."""
+        if self._open:
+            self.pool.spoke(self, tokens)
 
     def release(self, result: Result, retry_after: float | None = None) -> None:
         """`retry_after`: seconds, of a BUSY endpoint that named them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.gateway.wire.inbound import below_v1
 
 

@@ -19,15 +19,18 @@ from pointsman.gateway.pools.credentials import credentials
 from pointsman.gateway.pools.endpoint import Endpoint, Mark
 from pointsman.gateway.pools.engines import SOURCES, health_path
 from pointsman.gateway.pools.events import UNHEARD, Events
+from pointsman.gateway.pools.fleet import Table
 from pointsman.gateway.pools.health import Check, Result
 from pointsman.gateway.pools.lease import Lease
 from pointsman.gateway.pools.load import Reading
+from pointsman.gateway.pools.outlook import Outlook
 from pointsman.gateway.pools.predict import Asked
 from pointsman.gateway.pools.promise import idle, in_time, soonest
 from pointsman.gateway.pools.recent import Recent
 from pointsman.gateway.pools.referee import Referee
 from pointsman.gateway.pools.roster import Member, Roster
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import Balance, PoolConfig
+from pointsman.policies.select.context import Forecast
 from pointsman.signals.facts import PoolLoad
 
 _FREE_RETRIES = 3
@@ -35,6 +38,9 @@ _FEW = 16
 """Endpoints up to which every reading is summed up at once."""
 _BREATH = 0.0005
 """Seconds for each of the others between two sums."""
+
+_TELLING = 8
+"""Tokens of an answer below which it says little of the time that each takes."""
 
 _log = structlog.get_logger("pointsman.pools")
 
@@ -76,7 +82,9 @@ class Pool:
         self._beyond = 0.0
         self._waiting: float | None = None
         self._kv: float | None = None
-        self.first_tokens = Recent()  # seconds from lease to first token
+        self.outlook = Outlook()
+        self.places: float | None = None  # of the endpoint that showed last how many it has
+        self._table: Table | None = None  # if somebody has asked for it
         self._retries = 0
         self._hedges = 0
         self._adopt(config)
@@ -111,12 +119,41 @@ class Pool:
             healthy=bool(self._live),
         )
 
+    @property
+    def first_tokens(self) -> Recent:
+        """Seconds from lease to first token."""
+        return self.outlook.first_tokens
+
+    def predicted_wait(self, claim: Claim = PLAIN) -> float | None:
+        """Seconds until `claim` would have a place; None if nothing is known yet."""
+        return self._admission.predicted_wait(claim)
+
+    def forecast(self) -> Forecast:
+        """Of the next answer."""
+        return self.outlook.forecast(self.config.speed.ttft, self.config.speed.tpot)
+
+    def table(self) -> Table:
+        """The endpoints that are asked first, and how they are now."""
+        self._now()
+        table = self._table
+        if table is None:
+            table = self._table = Table(self._free)
+        if table.touched:
+            table.bring_up(self)
+        return table
+
     async def lease(
-        self, claim: Claim = PLAIN, *, session: str | None = None, exclude: Collection[Endpoint] = ()
+        self,
+        claim: Claim = PLAIN,
+        *,
+        session: str | None = None,
+        exclude: Collection[Endpoint] = (),
+        prefer: str | None = None,
     ) -> Lease:
         """Waits for a place. PoolFull, PoolUnavailable if no endpoint outside `exclude` is live, or
-        DeadlineUnreachable if none can begin the answer in time."""
-        lease = self.try_lease(claim, session=session, exclude=exclude)
+        DeadlineUnreachable if none can begin the answer in time. `prefer` names the endpoint that is taken if it can,
+        unless the session has one of its own."""
+        lease = self.try_lease(claim, session=session, exclude=exclude, prefer=prefer)
         if lease is not None:
             return lease
         latest = None if claim.deadline is None else self._latest(claim, claim.deadline, exclude)
@@ -128,16 +165,21 @@ class Pool:
         except (PoolUnavailable, DeadlineUnreachable):
             self._admission.leave()
             raise
-        return self._begin(candidates, claim, session)
+        return self._begin(candidates, claim, session, prefer)
 
     def try_lease(
-        self, claim: Claim = PLAIN, *, session: str | None = None, exclude: Collection[Endpoint] = ()
+        self,
+        claim: Claim = PLAIN,
+        *,
+        session: str | None = None,
+        exclude: Collection[Endpoint] = (),
+        prefer: str | None = None,
     ) -> Lease | None:
         """None if the pool is full; otherwise as `lease`."""
         candidates = self._candidates(exclude)
         if claim.deadline is not None and not self._admission.full:
             candidates = self._in_time(claim, claim.deadline, candidates)
-        return self._begin(candidates, claim, session) if self._admission.try_enter() else None
+        return self._begin(candidates, claim, session, prefer) if self._admission.try_enter() else None
 
     def overflow(self, claim: Claim) -> PoolFull:
         """What to tell a request that does not wait when `try_lease` gave it nothing."""
@@ -212,6 +254,7 @@ class Pool:
 
     def _adopt(self, config: PoolConfig) -> None:
         self.config = config
+        self.outlook.forget()
         self.credentials = credentials(config)
         self.roster.list_file(Member(e.url, e.weight) for e in config.endpoints)
         self._seat()
@@ -233,6 +276,7 @@ class Pool:
         self._referee.seat(self.endpoints, self.config.health.eject)
         self._leaving = [e for e in known.values() if e.inflight]
         self._balancer = BALANCERS[self.config.balance](self._random)
+        self._table = None
         self._refresh(self.clock())
         if before and not self._members:
             _log.warning("pool_empty", pool=self.name)
@@ -243,18 +287,32 @@ class Pool:
         now = self.clock()
         lease.endpoint.latency.observe(now - lease.taken, now)
         if token:
-            self.first_tokens.observe(now - lease.taken)
+            lease.began = now
+            self.outlook.began(now - lease.taken)
         if token and lease.asked is not None:
             error = lease.endpoint.ttft.observe(lease.asked, now - lease.taken, now)
             if error is not None:
                 self._events.predicted(self.name, error)
         self._referee.began(lease, now, token=token)
+        self._touch(lease.endpoint)
+
+    def spoke(self, lease: Lease, tokens: int) -> None:
+        now, endpoint, pace = self.clock(), lease.endpoint, None
+        if tokens >= _TELLING:
+            if lease.began is not None:
+                pace = (now - lease.began) / (tokens - 1)
+            else:
+                pace = max(0.0, now - lease.taken - (self.outlook.ttft or 0.0)) / tokens
+            endpoint.pace.observe((lease.ahead + max(0.0, endpoint.load - 1)) / 2, pace)
+        self.outlook.spoke(tokens, pace, now - lease.taken)
+        self._touch(endpoint)
 
     def ended(self, lease: Lease, result: Result, retry_after: float | None = None) -> None:
         now = self.clock()
         endpoint = lease.endpoint
         endpoint.inflight -= 1
         endpoint.released += 1
+        self._touch(endpoint)
         self._referee.ended(lease, result, retry_after, now)
         self._admission.leave(now - lease.taken)
 
@@ -263,6 +321,8 @@ class Pool:
     def observed(self, endpoint: Endpoint, reading: Reading, mark: Mark) -> None:
         now = self.clock()
         endpoint.read(reading, mark, now + self.config.stale)
+        self.places = endpoint.places or self.places
+        self._touch(endpoint)
         # A pick looks at the endpoint itself. To sum up all for each reading of each would take a large pool's time.
         others = len(self.endpoints) - _FEW
         self._due = min(self._due, self._refreshed + others * _BREATH if others > 0 else now)
@@ -271,6 +331,10 @@ class Pool:
         self._referee.checked(endpoint, check, complaint, self.clock())
 
     # State
+
+    def _touch(self, endpoint: Endpoint) -> None:
+        if self._table is not None:
+            self._table.touched.add(endpoint)
 
     def _now(self) -> float:
         now = self.clock()
@@ -284,6 +348,7 @@ class Pool:
         for endpoint in self.endpoints:
             if endpoint.reading is not None and now >= endpoint.fresh_until:
                 endpoint.forget()
+                self._touch(endpoint)
             if endpoint.reading is not None:
                 due = min(due, endpoint.fresh_until)
             health = endpoint.health
@@ -299,6 +364,8 @@ class Pool:
             e for e in self.endpoints if not e.health.down and not e.draining
         ]
         self._free = [e for e in self._live if e.busy.until <= now] or self._live or self._last_resort(now)
+        if self._table is not None and self._table.endpoints != tuple(self._free):
+            self._table = None
         self._sum_up()
         if not self._live and self._admission.waiting:
             self._admission.refuse(self._unavailable)
@@ -330,22 +397,31 @@ class Pool:
                 return others
         return ()
 
-    def _begin(self, candidates: Sequence[Endpoint], claim: Claim, session: str | None) -> Lease:
+    def _begin(self, candidates: Sequence[Endpoint], claim: Claim, session: str | None, prefer: str | None) -> Lease:
         """Turn a place in the pool into a lease."""
         now = self.clock()
-        endpoint = candidates[0] if len(candidates) == 1 else self._balancer.pick(candidates, now, session)
+        endpoint = self._preferred(candidates, session, prefer) if prefer is not None else None
+        if endpoint is None:
+            endpoint = candidates[0] if len(candidates) == 1 else self._balancer.pick(candidates, now, session)
         tokens = self._tokens(claim) if claim.stream else None
         asked = Asked(tokens, endpoint.load, endpoint.ttft.fit) if tokens is not None else None
         if claim.deadline is not None and claim.tokens is not None:
             endpoint.ttft.look(now)
+        ahead = endpoint.load
         endpoint.inflight += 1
+        self._touch(endpoint)
         probe = False
         if not endpoint.health.trusted:
             endpoint.health, probe = step.sent(endpoint.health)
             self._refresh(now)
         lease = Lease(self, endpoint, now, probe=probe)
-        lease.asked = asked
+        lease.asked, lease.ahead = asked, ahead
         return lease
+
+    def _preferred(self, candidates: Sequence[Endpoint], session: str | None, name: str) -> Endpoint | None:
+        if session is not None and self.config.balance is Balance.SESSION:
+            return None  # its prefix is cached elsewhere
+        return next((endpoint for endpoint in candidates if endpoint.name == name), None)
 
     def _unavailable(self) -> PoolUnavailable:
         return PoolUnavailable(

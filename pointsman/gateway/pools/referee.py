@@ -12,7 +12,7 @@ from pointsman.gateway.pools import health as step
 from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.health import Check, Health, Phase, Reason, Result
 from pointsman.gateway.pools.outlier import Results, pace
-from pointsman.gateway.schema import Eject
+from pointsman.gateway.schema.pools import Eject
 
 if TYPE_CHECKING:
     from pointsman.gateway.pools.lease import Lease

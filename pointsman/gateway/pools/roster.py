@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pointsman.gateway.schema import MAX_ENDPOINTS
+from pointsman.gateway.schema.pools import MAX_ENDPOINTS
 
 
 class Source(StrEnum):

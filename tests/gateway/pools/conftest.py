@@ -8,7 +8,7 @@ import pytest
 
 from pointsman.gateway.pools.lease import Lease
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 
 
 class Clock:

@@ -10,7 +10,7 @@ from pointsman.gateway.errors import DeadlineUnreachable, PoolFull, PoolUnavaila
 from pointsman.gateway.pools.admission import Admission
 from pointsman.gateway.pools.claim import PLAIN, Claim, Priority
 from pointsman.gateway.pools.events import Denial
-from pointsman.gateway.schema import Limits
+from pointsman.gateway.schema.pools import Limits
 from tests.support.clock import virtual_time
 
 HIGH, LOW = Claim(priority=Priority.HIGH), Claim(priority=Priority.LOW)

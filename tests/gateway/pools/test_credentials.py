@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pointsman.gateway.pools.credentials import credentials
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 
 VERSION = {"anthropic-version": "2023-06-01"}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pointsman.gateway.pools.engines import SOURCES, health_path
-from pointsman.gateway.schema import Engine, PoolConfig
+from pointsman.gateway.schema.pools import Engine, PoolConfig
 
 
 def config(**options: object) -> PoolConfig:

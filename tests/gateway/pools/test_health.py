@@ -18,7 +18,7 @@ from pointsman.gateway.pools.health import (
     slowed,
 )
 from pointsman.gateway.pools.outlier import Results
-from pointsman.gateway.schema import Eject
+from pointsman.gateway.schema.pools import Eject
 
 EJECT = Eject.model_validate({"failures": 3, "for": "10s", "max": "50%", "error_rate": "50%", "requests": 20})
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from pointsman.gateway.pools.load import READERS, Reading
-from pointsman.gateway.schema import Engine
+from pointsman.gateway.schema.pools import Engine
 
 VLLM = b"""\
 # HELP vllm:num_requests_running Number of requests in model execution batches.

@@ -16,7 +16,7 @@ from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.health import Check
 from pointsman.gateway.pools.monitor import LARGEST, Monitor
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 
 LOAD = "vllm:num_requests_running 3\nvllm:num_requests_waiting 2\nvllm:kv_cache_usage_perc 0.5\n"
 FAST = {"scrape": "5ms", "stale": "60s", "health": {"interval": "5ms"}}

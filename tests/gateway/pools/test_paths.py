@@ -1,7 +1,7 @@
 import pytest
 
 from pointsman.gateway.pools.paths import upstream_path
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 
 
 def taking(*paths):

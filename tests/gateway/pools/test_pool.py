@@ -15,7 +15,7 @@ from pointsman.gateway.pools.lease import Lease, live_leases
 from pointsman.gateway.pools.load import Reading
 from pointsman.gateway.pools.pool import Pool, reconcile
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.signals.facts import PoolLoad
 
 MakePool = Callable[..., Pool]

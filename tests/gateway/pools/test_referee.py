@@ -15,7 +15,7 @@ from pointsman.gateway.pools.endpoint import Endpoint, State
 from pointsman.gateway.pools.health import LONGEST, Check, Reason, Result
 from pointsman.gateway.pools.lease import Lease
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 
 MakePool = Callable[..., Pool]
 EJECT = {"failures": 100, "requests": 10, "for": "10s"}

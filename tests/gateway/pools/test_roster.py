@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.gateway.pools.roster import Member, Roster, Source
-from pointsman.gateway.schema import MAX_ENDPOINTS
+from pointsman.gateway.schema.pools import MAX_ENDPOINTS
 
 
 def at(*urls: str) -> list[Member]:

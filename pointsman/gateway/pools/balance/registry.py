@@ -11,7 +11,7 @@ from pointsman.gateway.pools.balance.peak_ewma import PeakEwmaLatency
 from pointsman.gateway.pools.balance.round_robin import RoundRobin
 from pointsman.gateway.pools.balance.session import Session
 from pointsman.gateway.pools.balance.weighted import Weighted
-from pointsman.gateway.schema import Balance
+from pointsman.gateway.schema.pools import Balance
 
 BALANCERS: Mapping[Balance, type[Balancer]] = MappingProxyType(
     {

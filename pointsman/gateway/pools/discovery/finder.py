@@ -16,7 +16,7 @@ from pointsman.gateway.pools.discovery.base import SHORTEST, Discovery, Discover
 from pointsman.gateway.pools.discovery.registry import build
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import MAX_ENDPOINTS, Discover
+from pointsman.gateway.schema.pools import MAX_ENDPOINTS, Discover
 
 _FIRST = 3.0
 """Seconds that a start waits for first answers, so that the first requests find their pools filled."""

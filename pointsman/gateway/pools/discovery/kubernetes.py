@@ -15,7 +15,7 @@ import yaml
 from pointsman.gateway.pools.discovery.base import Discovery, DiscoveryError
 from pointsman.gateway.pools.discovery.slices import Json, members
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import Kubernetes
+from pointsman.gateway.schema.pools import Kubernetes
 
 _WATCH = 300
 """Seconds after which the API server ends a watch; it is then taken up where it ended."""

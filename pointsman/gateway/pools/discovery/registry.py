@@ -5,7 +5,7 @@ from __future__ import annotations
 from pointsman.gateway.pools.discovery.base import Discovery
 from pointsman.gateway.pools.discovery.dns import Dns
 from pointsman.gateway.pools.discovery.kubernetes import KubernetesService
-from pointsman.gateway.schema import Discover
+from pointsman.gateway.schema.pools import Discover
 
 
 def build(config: Discover) -> Discovery:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pointsman.gateway.pools.discovery.base import DiscoveryError
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import Kubernetes
+from pointsman.gateway.schema.pools import Kubernetes
 
 Json = Mapping[str, Any]
 

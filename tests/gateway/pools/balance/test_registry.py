@@ -6,7 +6,7 @@ import pytest
 
 from pointsman.gateway.pools.balance.registry import BALANCERS
 from pointsman.gateway.pools.endpoint import Endpoint
-from pointsman.gateway.schema import Balance
+from pointsman.gateway.schema.pools import Balance
 
 
 @pytest.mark.parametrize("balance", Balance)

@@ -12,7 +12,7 @@ from pointsman.gateway.pools.discovery.base import Discovery, DiscoveryError
 from pointsman.gateway.pools.discovery.finder import Finder, presume
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import MAX_ENDPOINTS, Discover, PoolConfig
+from pointsman.gateway.schema.pools import MAX_ENDPOINTS, Discover, PoolConfig
 from tests.support.clock import virtual_time
 
 Step = list[str] | DiscoveryError | float | None

@@ -15,7 +15,7 @@ from pointsman.gateway.pools.discovery import kubernetes
 from pointsman.gateway.pools.discovery.base import DiscoveryError
 from pointsman.gateway.pools.discovery.kubernetes import KubernetesService
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import Kubernetes
+from pointsman.gateway.schema.pools import Kubernetes
 from tests.support.kubernetes import (
     FORBIDDEN,
     GONE,

@@ -7,7 +7,7 @@ import pytest
 from pointsman.gateway.pools.discovery.base import DiscoveryError
 from pointsman.gateway.pools.discovery.slices import members
 from pointsman.gateway.pools.roster import Member
-from pointsman.gateway.schema import Kubernetes
+from pointsman.gateway.schema.pools import Kubernetes
 from tests.support.kubernetes import endpoint_slice, pod
 
 
