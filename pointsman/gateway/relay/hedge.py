@@ -13,7 +13,7 @@ from pointsman.gateway.observe.outcome import Result as Ending
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.failure import Refusal
 from pointsman.gateway.relay.tries import Failure, Try
-from pointsman.gateway.schema import Hedge
+from pointsman.gateway.schema.decisions import Hedge
 
 
 class HedgeRule(NamedTuple):

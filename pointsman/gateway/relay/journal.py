@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 
 from pointsman.gateway.observe.outcome import (
     Attempt,
+    Cached,
     Chosen,
     ErrorSource,
+    Extra,
     Outcome,
+    PanelEnding,
     Phase,
+    Selected,
     Stage,
+    Step,
     Timings,
     Usage,
 )
@@ -38,14 +43,22 @@ class Journal:
     canary: bool = False
     candidates: tuple[str, ...] = ()
     chosen: Chosen | None = None
+    selected: Selected | None = None
+    cache: str = "bypass"
+    cached: Cached | None = None
     usage: Usage | None = None
     cost: float | None = None
+    finish: str | None = None  # why the answer ended, as its upstream calls it
     disconnect: Phase | None = None
     waiting: Phase = Phase.REQUEST  # what the client would miss if it left now
     signals: Mapping[str, SignalValue] = field(default_factory=dict)
     signal_seconds: Mapping[str, float] = field(default_factory=dict)
     pools: Mapping[str, PoolLoad] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    panel: PanelEnding | None = None
+    extras: list[Extra] = field(default_factory=list)
+    notes: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers of the answer
     stages: dict[Stage, float] = field(default_factory=dict)
     upstream: float = 0.0  # seconds in which only the upstream was waited for
     asked_at: float | None = None  # since when it is being waited for
@@ -59,6 +72,13 @@ class Journal:
         now, stages = time.perf_counter(), self.stages
         stages[stage] = now - since + stages[stage] if stage in stages else now - since
         return now
+
+    def pay(self, input_price: float, output_price: float) -> None:
+        """Sum up what all answers have cost; prices are of the model whose answer the client has."""
+        costs = [extra.cost for extra in self.extras if extra.cost is not None]
+        if self.usage is not None:
+            costs.append(self.usage.cost(input_price, output_price))
+        self.cost = sum(costs) if costs else None
 
     def asked(self) -> None:
         """From here on the upstream is waited for."""
@@ -94,13 +114,20 @@ class Journal:
             canary=self.canary,
             candidates=self.candidates,
             chosen=self.chosen,
+            selected=self.selected,
+            cache=self.cache,
+            cached=self.cached,
             events=self.events,
             gaps=gaps,
             usage=self.usage,
             cost=self.cost,
+            finish=self.finish,
             disconnect=self.disconnect,
             signals=self.signals,
             signal_seconds=self.signal_seconds,
             pools=self.pools,
             attempts=tuple(self.attempts),
+            steps=tuple(self.steps),
+            panel=self.panel,
+            extras=tuple(self.extras),
         )

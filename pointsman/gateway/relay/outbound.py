@@ -11,9 +11,10 @@ from pointsman.gateway.errors import BadRequest
 from pointsman.gateway.pools.paths import upstream_path
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.upstream import upstream_headers
-from pointsman.gateway.schema import Engine, PoolConfig, Provider
+from pointsman.gateway.schema.pools import Engine, PoolConfig, Provider
 from pointsman.gateway.wire.chat_to_messages import ChatToMessages
 from pointsman.gateway.wire.dialect import DIALECTS, Dialect, asks_for_usage
+from pointsman.gateway.wire.examples import with_examples
 from pointsman.gateway.wire.inbound import Inbound
 from pointsman.gateway.wire.messages_to_chat import MessagesToChat
 from pointsman.gateway.wire.responses_to_chat import ResponsesToChat
@@ -55,6 +56,8 @@ def speaks(config: PoolConfig, route: Route) -> bool:
 def prepare(inbound: Inbound, pool: Pool, request_id: str) -> Outbound:
     """BadRequest if the request cannot be said in the pool's wire."""
     config = pool.config
+    if inbound.examples is not None and inbound.examples.pool == pool.name:
+        inbound = with_examples(inbound, inbound.examples)
     headers = upstream_headers(inbound.headers, pool.credentials, request_id)
     if speaks(config, inbound.route):
         headers |= inbound.upload.headers if inbound.upload else {}

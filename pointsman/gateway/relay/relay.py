@@ -37,21 +37,34 @@ class Relay:
     """One request on its way."""
 
     def __init__(
-        self, line: Line, pools: Sequence[Pool], claim: Claim, random: Random, hedge: HedgeRule | None = None
+        self,
+        line: Line,
+        pools: Sequence[Pool],
+        claim: Claim,
+        random: Random,
+        hedge: HedgeRule | None = None,
+        *,
+        queue: bool = True,
     ) -> None:
+        """`queue`: for a place in the last of the pools, if need be."""
         self._line = line
         self._pools = pools
         self._claim = claim
         self._random = random
+        self._queue = queue
         self._hedge = hedge if line.inbound.stream and line.inbound.route is not Route.OTHER else None
         self._course = Course(len(pools), partial(_rules, pools))  # no method of ours, for that would be a cycle
+        self._prefer: str | None = None  # an endpoint of the first pool
         self._leg = -1
         self._outbound: Outbound | None = None  # of this leg
         self._asked: list[Endpoint] = []  # in this leg
         self._failure: Failure | None = None  # the one that tells most
 
-    async def run(self, session: str | None) -> None:
-        """Answer from the first pool that can. Raises RequestError if none did, or if an answer broke off halfway."""
+    async def run(self, session: str | None, prefer: str | None = None) -> None:
+        """Answer from the first pool that can. Raises RequestError if none did, or if an answer broke off halfway.
+
+        `prefer` names an endpoint of the first pool."""
+        self._prefer = prefer
         step: Ask | Step | None = self._course.start()
         while isinstance(step, Ask):
             step = await self._follow(step, session)
@@ -86,7 +99,7 @@ class Relay:
     async def _try(self, ask: Ask, pool: Pool, session: str | None) -> Ask | Step | None:
         exclude = () if ask.again else self._asked
         try:
-            lease = await self._lease(pool, session, exclude, queue=pool is self._pools[-1])
+            lease = await self._lease(pool, session, exclude, queue=self._queue and pool is self._pools[-1])
         except PoolUnavailable as error:
             self._failure = _more_telling(self._failure, error)
             return self._course.exhausted()
@@ -103,10 +116,11 @@ class Relay:
         journal = self._line.journal
         journal.waiting = Phase.QUEUE
         since = time.perf_counter()
-        lease = pool.try_lease(self._claim, session=session, exclude=exclude)
+        prefer, self._prefer = self._prefer, None  # what was preferred at first may be what has failed
+        lease = pool.try_lease(self._claim, session=session, exclude=exclude, prefer=prefer)
         if lease is None and not queue:
             raise pool.overflow(self._claim)
-        lease = lease or await pool.lease(self._claim, session=session, exclude=exclude)
+        lease = lease or await pool.lease(self._claim, session=session, exclude=exclude, prefer=prefer)
         journal.stage(Stage.QUEUE, since)
         journal.waiting = Phase.HEADERS
         return lease

@@ -11,7 +11,7 @@ from pointsman.gateway.relay.journal import Journal
 from pointsman.gateway.relay.outbound import Outbound
 from pointsman.gateway.relay.upstream import Answer, ConnectionFailed, downstream_headers
 from pointsman.gateway.relay.watch import Limit, LimitReached, Watch
-from pointsman.gateway.schema import Timeouts
+from pointsman.gateway.schema.pools import Timeouts
 from pointsman.gateway.wire.dialect import DIALECTS, Meter
 from pointsman.gateway.wire.inbound import Inbound
 from pointsman.gateway.wire.reply import EVENT_STREAM, Reply
@@ -57,7 +57,7 @@ class StreamRelay:
             return failure
         finally:
             journal.answered()
-            journal.usage, journal.events = meter.usage, meter.events
+            journal.usage, journal.events, journal.finish = meter.usage, meter.events, meter.finish
         await watch.finish(self._reply.end(ending))
         return None
 

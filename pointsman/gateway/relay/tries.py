@@ -64,7 +64,7 @@ class Try:
         if inbound.upload is not None:
             inbound.upload.settle()
         if answer.status >= 300:
-            raise await _refusal(answer, outbound)
+            raise await refusal(answer, outbound)
         if inbound.stream and inbound.route is not Route.OTHER:
             self._stream = StreamRelay(inbound, outbound, self._line.reply, self._line.watch, self._line.journal)
             self._first = await self._stream.first(answer)
@@ -88,6 +88,8 @@ class Try:
             idle = self.lease.pool.config.timeouts.idle if line.inbound.stream else None
             await relay_bytes(answer, line.reply, line.watch, line.journal, idle)
         if told is None:
+            if (tokens := _tokens(line.journal, self._stream is not None)) is not None:
+                self.lease.spoke(tokens)
             self.lease.release(Result.OK)  # the rest is tidying up
             await answer.drain()
         return told
@@ -105,13 +107,13 @@ class Try:
         if self._answer is not None:
             self._answer.close()
         lease = self.lease
-        lease.release(_RESULTS.get(ending, Result.FAILED))
+        lease.release(RESULTS.get(ending, Result.FAILED))
         self._line.journal.attempts.append(
             Attempt(lease.pool.name, lease.endpoint.name, ending, time.perf_counter() - self._began, self.cause)
         )
 
 
-async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
+async def refusal(answer: Answer, outbound: Outbound) -> Refusal:
     body, complete = await answer.read_up_to(_ERROR_BODY)
     if answer.status < 400:
         return Refusal(502, JSON, b"")  # a redirect is none of a client's business
@@ -121,8 +123,15 @@ async def _refusal(answer: Answer, outbound: Outbound) -> Refusal:
     return Refusal(answer.status, downstream_headers(answer.headers), body, outbound.translation)
 
 
+def _tokens(journal: Journal, stream: bool) -> int | None:
+    """Of the answer; an event of a stream holds about one."""
+    if journal.usage is not None:
+        return journal.usage.completion
+    return journal.events if stream else None
+
+
 # What a pool's health learns from an ending; the rest counts as a failure of the endpoint.
-_RESULTS = {
+RESULTS = {
     Ending.OK: Result.OK,
     Ending.REJECTED: Result.OK,
     Ending.AUTH: Result.OK,

@@ -79,10 +79,11 @@ class Watch:
 
     __slots__ = (
         "_deadline", "_held", "_listen_at", "_listener", "_loop", "_others", "_overall", "_phase", "_reason",
-        "_receive", "_seconds", "_task", "_timer", "_timer_at", "_total", "_total_seconds",
+        "_receive", "_seconds", "_task", "_timer", "_timer_at", "_total", "_total_seconds", "ongoing",
     )  # fmt: skip
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive | None) -> None:
+        """`receive` tells of the client; without it whoever knows of somebody's leaving calls `stop`."""
         self._loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
@@ -94,9 +95,10 @@ class Watch:
         self._phase = self._overall = Limit.TOTAL
         self._deadline = self._total = self._seconds = self._total_seconds = _NEVER
         self._held = False
+        self.ongoing = False  # what is "sent" is kept here, and the client waits on
         self._receive = receive
         self._listener: asyncio.Task[None] | None = None
-        self._listen_at = self._loop.time() + _QUICK
+        self._listen_at = _NEVER if receive is None else self._loop.time() + _QUICK
 
     def __enter__(self) -> Self:
         return self
@@ -129,8 +131,15 @@ class Watch:
         """Something is asked of the upstream: the phase's limit starts anew. The timer finds out when it fires."""
         self._deadline, self._held = self._loop.time() + self._seconds, False
 
+    def stop(self, reason: RequestError) -> None:
+        """End with `reason`, now."""
+        self._cancel(reason)
+
     async def finish(self, sending: Coroutine[Any, Any, None]) -> None:
         """Send the end of the answer: the client may leave with it, and then nothing is limited any more."""
+        if self.ongoing:
+            await sending
+            return
         self._stop_listening()
         self.hold()
         await sending
@@ -172,7 +181,7 @@ class Watch:
     def _check(self) -> None:
         now = self._loop.time()
         self._timer, self._timer_at = None, _NEVER
-        if self._listen_at <= now:
+        if self._listen_at <= now and self._receive is not None:
             self._listen_at = _NEVER
             self._listener = self._loop.create_task(self._listen(self._receive))
         if self._total <= now:

@@ -43,7 +43,7 @@ class Whole:
             if translated:
                 raise UpstreamError(f"The upstream's answer is larger than the {HELD} bytes that can be translated.")
         elif not answer.encoded:
-            self._body = _checked(self._body, self._outbound, journal)
+            self._body = checked(self._body, self._outbound, journal)
 
     async def deliver(self, answer: Answer, reply: Reply, watch: Watch, journal: Journal) -> None:
         """Raises UpstreamError if a long answer breaks off."""
@@ -53,7 +53,7 @@ class Whole:
             await _relay_rest(answer, self._body, reply, watch, journal)
 
 
-def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
+def checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -64,7 +64,7 @@ def _checked(body: bytes, outbound: Outbound, journal: Journal) -> bytes:
         raise Refusal.of_event(parsed, outbound.translation)  # some servers send their errors with status 200
     if outbound.translation is not None:
         body = orjson.dumps(outbound.translation.response(parsed))
-    journal.usage = outbound.dialect.usage(parsed)
+    journal.usage, journal.finish = outbound.dialect.usage(parsed), outbound.dialect.finish(parsed)
     return body
 
 

@@ -25,6 +25,10 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
@@ -150,7 +154,7 @@ class AnthropicMeter(Meter):
             case "message_start":
                 self._told = dict(_mapping(_mapping(body.get("message")).get("usage")))
             case "message_delta":
-                self.finish = _mapping(body.get("delta")).get("stop_reason")
+                self.finish = _string(_mapping(body.get("delta")).get("stop_reason"))
                 self._delta(_mapping(body.get("usage")))
             case "message_stop":
                 self.done = True
@@ -178,7 +182,7 @@ class ResponsesMeter(Meter):
         kind = body.get("type")
         if kind in self._ENDS:
             response = _mapping(body.get("response"))
-            self.done, self.finish = True, response.get("status")
+            self.done, self.finish = True, _string(response.get("status"))
             self.usage = responses_usage(response.get("usage")) or self.usage
             if kind == "response.failed":
                 self._fail(response.get("error") or "The response failed.")
@@ -205,6 +209,11 @@ class Dialect(ABC):
     def usage(body: Mapping[str, Any]) -> Usage | None:
         """Of a whole answer."""
 
+    @staticmethod
+    @abstractmethod
+    def finish(body: Mapping[str, Any]) -> str | None:
+        """Why a whole answer ended, as the wire calls it."""
+
     @abstractmethod
     def meter(self, body: Mapping[str, Any]) -> Meter:
         """For the stream that answers `body`, the client's request."""
@@ -225,6 +234,11 @@ class OpenAIDialect(Dialect):
     def usage(body: Mapping[str, Any]) -> Usage | None:
         return openai_usage(body.get("usage"))
 
+    @staticmethod
+    def finish(body: Mapping[str, Any]) -> str | None:
+        choices = _list(body.get("choices"))
+        return _string(_mapping(choices[0]).get("finish_reason")) if choices else None
+
     def meter(self, body: Mapping[str, Any]) -> Meter:
         choices = body.get("n")
         return OpenAIMeter(not asks_for_usage(body), choices if isinstance(choices, int) else 1)
@@ -236,6 +250,10 @@ class AnthropicDialect(Dialect):
     @staticmethod
     def usage(body: Mapping[str, Any]) -> Usage | None:
         return anthropic_usage(body.get("usage"))
+
+    @staticmethod
+    def finish(body: Mapping[str, Any]) -> str | None:
+        return _string(body.get("stop_reason"))
 
     def meter(self, body: Mapping[str, Any]) -> Meter:
         return AnthropicMeter()
@@ -253,6 +271,10 @@ class ResponsesDialect(Dialect):
     @staticmethod
     def usage(body: Mapping[str, Any]) -> Usage | None:
         return responses_usage(body.get("usage"))
+
+    @staticmethod
+    def finish(body: Mapping[str, Any]) -> str | None:
+        return _string(body.get("status"))
 
     def meter(self, body: Mapping[str, Any]) -> Meter:
         return ResponsesMeter()

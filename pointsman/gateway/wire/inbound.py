@@ -19,6 +19,7 @@ from pointsman.gateway.errors import (
 from pointsman.signals.facts import Route
 
 if TYPE_CHECKING:
+    from pointsman.gateway.wire.examples import Examples
     from pointsman.gateway.wire.upload import Upload
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +45,7 @@ class Inbound(NamedTuple):
     raw: bytes = b""
     body: Mapping[str, Any] = MappingProxyType({})
     upload: Upload | None = None
+    examples: Examples | None = None  # that one pool is sent, too
 
     @property
     def stream(self) -> bool:

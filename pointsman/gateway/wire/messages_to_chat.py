@@ -20,7 +20,7 @@ from pointsman.gateway.wire.translate import StreamTranslation, Translation
 TEMPLATE_ENGINES = frozenset(("vllm", "sglang", "llamacpp"))
 """Engines that take `chat_template_kwargs` and go on with an answer that the client began."""
 
-_NEW_LIMIT = re.compile(r"(o\d|gpt-[5-9])")
+NEW_LIMIT = re.compile(r"(o\d|gpt-[5-9])")
 """OpenAI's own models that refuse `max_tokens`; everything else that speaks its wire knows that name."""
 
 _USER_LENGTH = 64  # OpenAI refuses longer ones, and Claude Code sends longer ones
@@ -43,7 +43,7 @@ class MessagesToChat(Translation):
             if value is not None and key not in _ELSEWHERE:
                 chat |= _FIELDS[key](value) if key in _FIELDS else {key: value}
         if body.get("max_tokens") is not None:
-            chat["max_completion_tokens" if _NEW_LIMIT.match(model) else "max_tokens"] = body["max_tokens"]
+            chat["max_completion_tokens" if NEW_LIMIT.match(model) else "max_tokens"] = body["max_tokens"]
         if body.get("stream"):
             options = an_object(chat.get("stream_options", {}), "stream_options")
             chat["stream_options"] = {**options, "include_usage": True}

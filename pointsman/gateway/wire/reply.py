@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pointsman.gateway.wire.inbound import Send
+from pointsman.gateway.wire.inbound import Message, Send
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,6 +31,17 @@ class Reply:
         self.started = False
         self.finished = False
         self.status = 0
+
+    def tap(self, add: Callable[[bytes], None]) -> None:
+        """Tell `add` the body's bytes, too, as the client gets them."""
+        send = self._send
+
+        async def tapped(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.body":
+                add(message["body"])
+
+        self._send = tapped
 
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         assert self._extra is not None

@@ -1,11 +1,12 @@
-"""The only changes that a body sees on its way upstream: `model` and `stream_options`, byte by byte.
+"""The only changes that a body sees on its way upstream: `model` and `stream_options`, byte by byte; what a cascade
+needs to judge the answer; and, where a decision wants that, examples before the last message.
 
 Everything else keeps its bytes: key order, big integers, float spelling, duplicate and unknown keys."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +119,26 @@ def _append(body: bytes, members: Mapping[str, Any]) -> bytes:
     empty = body[:end].rstrip().endswith(b"{")
     addition = orjson.dumps(dict(members))[1:-1]
     return body[:end] + (b"" if empty else b",") + addition + body[end:]
+
+
+def insert_before_last(body: bytes, key: str, items: Sequence[Any]) -> bytes:
+    """`body` with `items` before the last one of its top-level list called `key`; a string that stands there instead of
+    a list is a user's only message."""
+    members = [member for member in top_level_members(body) if member.key == key]
+    start, end = members[-1].start, members[-1].end  # of several the last counts, as in most parsers
+    added = orjson.dumps(list(items))[1:-1]
+    if body[start : start + 1] == b'"':
+        return body[:start] + b"[" + added + b',{"role":"user","content":' + body[start:end] + b"}]" + body[end:]
+    depth, last = 0, start + 1
+    for token in _STRUCTURE.finditer(body, start, end):
+        text = token[0]
+        if text in (b"{", b"["):
+            depth += 1
+        elif text in (b"}", b"]"):
+            depth -= 1
+        elif text == b"," and depth == 1:
+            last = token.end()
+    return body[:last] + added + b"," + body[last:]
 
 
 def drop_member(body: bytes, key: str) -> bytes:

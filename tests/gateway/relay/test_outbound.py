@@ -9,7 +9,7 @@ import pytest
 from pointsman.gateway.errors import BadRequest
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.outbound import prepare
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.gateway.wire.dialect import DIALECTS
 from pointsman.gateway.wire.inbound import Inbound
 from pointsman.signals.facts import Route

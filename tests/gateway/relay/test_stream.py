@@ -18,7 +18,7 @@ from pointsman.gateway.relay.outbound import Outbound
 from pointsman.gateway.relay.stream import StreamRelay
 from pointsman.gateway.relay.upstream import ConnectionFailed
 from pointsman.gateway.relay.watch import Watch
-from pointsman.gateway.schema import Timeouts
+from pointsman.gateway.schema.pools import Timeouts
 from pointsman.gateway.wire.dialect import DIALECTS
 from pointsman.gateway.wire.inbound import Inbound
 from pointsman.gateway.wire.messages_to_chat import MessagesToChat

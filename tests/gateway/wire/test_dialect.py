@@ -52,6 +52,23 @@ def event(data, name="", end=b"\n\n") -> bytes:
     return end[: len(end) // 2].join(lines) + end
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "finish"),
+    [
+        (Route.CHAT, {"choices": [{"finish_reason": "length"}, {"finish_reason": "stop"}]}, "length"),
+        (Route.COMPLETIONS, {"choices": [{"finish_reason": "stop"}]}, "stop"),
+        (Route.MESSAGES, {"stop_reason": "max_tokens"}, "max_tokens"),
+        (Route.RESPONSES, {"status": "incomplete"}, "incomplete"),
+        (Route.EMBEDDINGS, {"data": []}, None),
+        (Route.CHAT, {"choices": [None]}, None),
+        (Route.CHAT, {"choices": {"finish_reason": "stop"}}, None),
+        (Route.MESSAGES, {"stop_reason": 5}, None),
+    ],
+)
+def test_why_an_answer_ended(route, body, finish):
+    assert DIALECTS[route].finish(body) == finish
+
+
 def chunk(finish=None, **extra) -> bytes:
     return event({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}], **extra})
 
