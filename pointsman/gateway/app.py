@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -13,22 +14,30 @@ import aiohttp
 import structlog
 
 from pointsman import __version__
+from pointsman.cache.store.redis.address import password_of
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins, is_preflight
 from pointsman.gateway.admin.control import control_plane
+from pointsman.gateway.caching.opening import configure, opened
+from pointsman.gateway.caching.reusing import Reusing
+from pointsman.gateway.caching.service import Caching
+from pointsman.gateway.caching.verifying import Verifying
 from pointsman.gateway.candidate import Candidate, Mode
 from pointsman.gateway.config import Examined, examine
 from pointsman.gateway.dataplane import DataPlane
-from pointsman.gateway.encoders import prepare
+from pointsman.gateway.encoders import introduce, prepare
 from pointsman.gateway.errors import ConfigError, Forbidden, Problem
 from pointsman.gateway.fingerprint import Fingerprints, fingerprints
+from pointsman.gateway.learning.judge import Judge
 from pointsman.gateway.learning.learner import Learner
+from pointsman.gateway.learning.requests import Key
 from pointsman.gateway.observe.decision_log import DecisionLog
 from pointsman.gateway.observe.entry import encode_config
 from pointsman.gateway.observe.known import Known
 from pointsman.gateway.observe.logs import hide, set_level
 from pointsman.gateway.observe.metrics import Metrics
 from pointsman.gateway.observe.outcome import Outcome, Refused
+from pointsman.gateway.observe.told import Compared, Told
 from pointsman.gateway.overload import Gate
 from pointsman.gateway.policy import Policies, build_policy
 from pointsman.gateway.policy_diff import policy_diff
@@ -38,13 +47,16 @@ from pointsman.gateway.pools.lease import live_leases
 from pointsman.gateway.pools.monitor import Monitor
 from pointsman.gateway.pools.pool import Pool, reconcile
 from pointsman.gateway.refusal import Refusals, Unread
+from pointsman.gateway.relay.aside import Aside
 from pointsman.gateway.relay.upstream import Upstream
 from pointsman.gateway.reloading import Proposal
-from pointsman.gateway.runtime import Runtime, hedges, model_names, slos, standings
-from pointsman.gateway.schema import Config, ServerConfig
+from pointsman.gateway.runtime import Runtime, caches, hedges, model_names, reuses, slos, standings
+from pointsman.gateway.schema.access import ServerConfig
+from pointsman.gateway.schema.config import Config
 from pointsman.gateway.trial import Trial
 from pointsman.gateway.wire.inbound import Receive, Scope, Send
 from pointsman.gateway.wire.reply import JSON, Headers
+from pointsman.policies.outcome import Source
 from pointsman.signals.encoder.batcher import Batcher
 
 log = structlog.get_logger(__name__)
@@ -79,8 +91,11 @@ def build_rules(config: Config, old: Runtime | None = None) -> Rules:
     policies = build_policy(config)
     same = old.encoder if old is not None and old.config.encoder == config.encoder else None
     declared = fingerprints(config, policies.signals)
-    prompts = policies.reads_prompts
-    return Rules(policies, prepare(policies.signals.values(), config.encoder, same, prompts=prompts), declared)
+    is_semantic = any(category.semantic for category in config.cache_categories.values())
+    encoder = prepare(policies.signals.values(), config.encoder, same, prompts=policies.reads_prompts or is_semantic)
+    if encoder is not None:
+        introduce((policies.main, *policies.virtual.values()), encoder)
+    return Rules(policies, encoder, declared)
 
 
 def build_runtime(
@@ -89,6 +104,7 @@ def build_runtime(
     old: Mapping[str, Pool] | None = None,
     events: Events = UNHEARD,
     learner: Learner | None = None,
+    caching: Caching | None = None,
 ) -> Runtime:
     """Without side effects on what serves now, except that pools that stay are taken over."""
     (signals, policy, virtual), encoder, declared = rules or build_rules(config)
@@ -100,7 +116,7 @@ def build_runtime(
     return Runtime(
         config, signals, policy, virtual, policy.guards(), encoder, pools, model_names(pools),
         standings(config), slos(config), hedges(config), keys, admin, origins, admin_origins,
-        declared, learner or Learner(),
+        declared, learner or Learner(), caching, caches(config), reuses(config),
     )  # fmt: skip
 
 
@@ -116,7 +132,10 @@ class Gateway:
         self.path = path
         self.promoted = False  # whether something else serves than the file said when it was read
         self.metrics = Metrics(__version__)
-        self.learner = Learner()
+        learning = config.learning
+        self.learner = Learner(learning.requests, learning.keep, learning.implicit)
+        self.learner.watcher = self
+        self.reusing = Reusing(Random())
         self.runtime = build_runtime(config, events=self.metrics, learner=self.learner)
         self.draining = False
         self.exposed = False  # whether other machines can reach the listening socket
@@ -135,11 +154,24 @@ class Gateway:
         self._monitor = Monitor(self._monitor_session)
         self._finder = Finder(self.endpoints_changed, self.metrics.discovered)
         self._data = DataPlane(self._upstream, self._record, self._random)
+        self._judge = self._data.judge = Judge(Aside(self._upstream), self._graded, self.metrics, Random())
         self.metrics.watch_pools(lambda: self.runtime.pools.values(), live_leases)
         self.metrics.watch_discovery(lambda: {pool: s.age for pool, s in self._finder.standings().items()})
         self.metrics.watch_encoder(lambda: self.runtime.encoder.waiting if self.runtime.encoder else 0)
         self.metrics.watch_log(lambda: self._log.dropped)
         self.metrics.watch_configs(self._configs)
+        self.metrics.watch_learner(lambda: (len(self.learner.requests), self.learner.requests.dropped))
+        await self.learner.start(self.runtime.config.learning.path)
+        self._caching = await opened(self.runtime.config, self.runtime.encoder)
+        self._verifying = Verifying(
+            lambda entry: self._caching.cache.document(entry),
+            Aside(self._upstream), self.metrics, self.compared, Random(),
+        )  # fmt: skip
+        self.runtime = replace(self.runtime, caching=self._caching)
+        self.metrics.watch_cache(lambda: self._caching.stats())
+        self.metrics.watch_flights(lambda: self._caching.flights.followers)
+        self.metrics.watch_verifying(self._verifying.estimates)
+        self.metrics.watch_reusing(self.reusing.effects)
         self._serve(self.runtime)
         self._monitor.start(self.runtime.pools.values())
         await self._finder.start(self.runtime.pools.values())
@@ -148,6 +180,10 @@ class Gateway:
         await self._finder.stop()
         await self._monitor.stop()
         await self._monitor_session.close()
+        await self._judge.close()
+        await self.learner.stop()
+        await self._verifying.close()
+        await self._caching.stop()
         await self._upstream.close()
         self.trial.close()
         if self.runtime.encoder is not None:
@@ -172,7 +208,11 @@ class Gateway:
             except ConfigError:
                 self.metrics.reloaded(False)
                 raise
+            before = self._caching
+            self._caching = await opened(proposal.config, proposal.rules.encoder, before)
             self._swap(proposal)
+            if before is not self._caching:
+                await before.stop()
             self.metrics.reloaded(True)
             config, changes = proposal.config, [*map(str, proposal.changes)]
             warnings = [str(found) for found in proposal.findings if found.severity == "warning"][:_MAX_WARNINGS]
@@ -207,6 +247,7 @@ class Gateway:
         candidate = self._data.candidate = self.trial.candidate
         if candidate is not None and candidate.runtime.encoder is not None:
             candidate.runtime.encoder.watcher = self.metrics
+        self._follow()
         self.metrics.know(_known(self.runtime, candidate))
         self._log.reload(self.runtime.config.log.decisions, self._head())
 
@@ -221,7 +262,12 @@ class Gateway:
         if _addresses(config.server) != _addresses(before.server):
             reason = "server.host, server.port or server.control_port changed; the old address stays"
             log.warning("restart_needed", reason=reason)
-        self._serve(build_runtime(config, proposal.rules, self.runtime.pools, self.metrics, self.learner))
+        if config.learning.path != before.learning.path:
+            log.warning("restart_needed", reason="learning.path changed; the old file stays")
+        self.learner.adjust(config.learning.requests, config.learning.keep, config.learning.implicit)
+        self._serve(
+            build_runtime(config, proposal.rules, self.runtime.pools, self.metrics, self.learner, self._caching)
+        )
         self._monitor.update(self.runtime.pools.values())
         self._finder.update(self.runtime.pools.values())
         self._log.reload(config.log.decisions, self._head())
@@ -261,6 +307,7 @@ class Gateway:
         self.trial.follow(runtime)
         self._data.candidate = self.trial.candidate
         self.retire(before)
+        self._follow()
         self.metrics.know(_known(runtime, self.trial.candidate))
 
     def _head(self) -> bytes:
@@ -293,6 +340,32 @@ class Gateway:
         for observe in self._observers:
             observe(outcome)
 
+    def rewarded(self, told: Told) -> None:
+        """Something became known of an answer."""
+        self.reusing.rewarded(told)
+        self.metrics.rewarded(told)
+        self._log.rewarded(told)
+
+    def compared(self, compared: Compared) -> None:
+        """It became known whether a kept answer is right for another question."""
+        self.metrics.compared(compared)
+        self._log.compared(compared)
+
+    def fed_back(self, result: str) -> None:
+        self.metrics.fed_back(result)
+
+    def _follow(self) -> None:
+        candidate, config = self.trial.candidate, self.runtime.config
+        others = candidate.config.cache_categories if candidate is not None else {}
+        categories = {**others, **config.cache_categories}
+        configure(self._caching, config.cache, categories)
+        self._caching.verifying, self._caching.reusing = self._verifying, self.reusing
+        self._verifying.configure(categories, self.runtime.pools, self.runtime.encoder)
+        self.learner.follow(self.runtime.decisions(), candidate.runtime.decisions() if candidate is not None else ())
+
+    def _graded(self, key: Key, quality: float) -> None:
+        self.learner.reward(key, Source.JUDGE, quality)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS" and await self._preflight(scope, send):
             return
@@ -324,7 +397,8 @@ def _secrets(config: Config) -> list[str]:
     keys = [entry.key for entry in config.auth.keys] if config.auth else []
     pools = [pool.api_key for pool in config.pools.values() if pool.api_key is not None]
     encoder = [config.encoder.api_key] if config.encoder.api_key else []
-    return [secret.get_secret_value() for secret in (*keys, *config.admin.keys, *pools, *encoder)]
+    store = password_of(config.cache.store.get_secret_value())
+    return [*store, *(secret.get_secret_value() for secret in (*keys, *config.admin.keys, *pools, *encoder))]
 
 
 def _head(runtime: Runtime) -> bytes:
@@ -344,5 +418,6 @@ def _known(runtime: Runtime, candidate: Candidate | None) -> Known:
         endpoints=[e.name for p in runtime.pools.values() for e in p.endpoints],
         signals={name: signal.known_labels or () for name, signal in signals.items()},
         selectors=[d.select.by for d in decisions],
+        categories=[d.cache for d in decisions if d.cache is not None],
         candidates=[d.name for d in candidate.config.all_decisions] if candidate is not None else (),
     )

@@ -17,7 +17,7 @@ from pointsman.gateway.observe.families import NONE
 from pointsman.gateway.observe.outcome import Skipped
 from pointsman.gateway.routing import Routed
 from pointsman.gateway.runtime import Runtime
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 from pointsman.gateway.shadow import Job, Shadow
 from pointsman.gateway.units import format_share
 from pointsman.signals.base import SignalValue

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "replay": "Show what would change for the requests of a decision log.",
     "schema": "Print the JSON Schema of configuration files.",
     "sim": "Run one simulated vLLM server.",
+    "cache": "Choose the cache's thresholds, fill it, and carry it elsewhere.",
     "fit": "Learn from labelled texts what signals need.",
     "bench": "Measure the gateway next to bare relays and other gateways.",
 }

@@ -15,7 +15,13 @@ from pointsman.gateway.errors import ConfigError, Problem
 from pointsman.gateway.includes import KEY, read_documents
 from pointsman.gateway.policy import MAIN, Build, Declared, Finding, build, offset_of, virtual_keys
 from pointsman.gateway.policy_tests.check import Known, check_tests
-from pointsman.gateway.schema import AuthConfig, CaseConfig, Config, DecisionConfig, PoolConfig, ServerConfig, literal
+from pointsman.gateway.schema.access import AuthConfig, ServerConfig
+from pointsman.gateway.schema.cache import CacheConfig
+from pointsman.gateway.schema.cases import CaseConfig
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.decisions import DecisionConfig, literal
+from pointsman.gateway.schema.pools import PoolConfig
+from pointsman.gateway.schema.running import JudgeConfig
 from pointsman.gateway.wording import describe
 from pointsman.policies.analyse import Rates, analyse
 from pointsman.policies.types import Strategy
@@ -28,6 +34,8 @@ Key = TypeVar("Key", str, int, Keys)
 
 _SERVER = TypeAdapter(ServerConfig)
 _AUTH = TypeAdapter(AuthConfig)
+_JUDGE = TypeAdapter(JudgeConfig)
+_CACHE = TypeAdapter(CacheConfig)
 _ALIASES = TypeAdapter(list[str])
 _POOL = TypeAdapter(PoolConfig)
 _SIGNAL: TypeAdapter[SignalOptions] = TypeAdapter(SignalConfig)
@@ -124,6 +132,9 @@ def _sections(data: Mapping[str, Any]) -> Sections:
         server=_read(_SERVER, data.get("server", {})),
         auth=_read(_AUTH, data.get("auth")),
         has_auth=data.get("auth") is not None,
+        judge=_read(_JUDGE, _entries(data.get("learning")).get("judge")),
+        cache=_read(_CACHE, data.get("cache", {})),
+        category_names=list(_entries(_entries(data.get("cache")).get("categories"))),
         tenants=list(_entries(data.get("tenants"))),
         aliases=_read(_ALIASES, data.get("aliases")) or [],
         pools=_right(_POOL, pools.items()),
@@ -193,6 +204,10 @@ def _analysis(built: Build, sections: Sections, config: Config) -> list[Finding]
     lists |= {virtual_keys(name): model.strategy for name, model in config.virtual_models.items()}
     found = [_analysis_of(keys, strategy, built, sections) for keys, strategy in lists.items()]
     everywhere = [f for f in found[0] if all(f in others for others in found)]
+    judges = {sections.judge.pool} if sections.judge is not None else set()
+    judges |= {each.verify.judge for each in config.cache.categories.values() if each.verify and each.verify.judge}
+    used = {("pools", name) for name in judges}
+    everywhere = [f for f in everywhere if f.keys not in used]
     own = [f for findings in found for f in findings if f.keys[0] not in ("signals", "pools")]
     return [*(f for f in everywhere if f not in own), *own]
 

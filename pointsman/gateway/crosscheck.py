@@ -8,10 +8,15 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from pointsman.cache.categories import BUILT_IN, UNBENT
 from pointsman.gateway.access.origin import Origins, is_loopback
 from pointsman.gateway.document import Keys
 from pointsman.gateway.policy import Build, Finding, Written
-from pointsman.gateway.schema import AuthConfig, DecisionConfig, Discover, PoolConfig, ServerConfig
+from pointsman.gateway.schema.access import AuthConfig, ServerConfig
+from pointsman.gateway.schema.cache import CacheConfig
+from pointsman.gateway.schema.decisions import DecisionConfig
+from pointsman.gateway.schema.pools import Discover, PoolConfig
+from pointsman.gateway.schema.running import JudgeConfig
 from pointsman.gateway.wording import quoted
 from pointsman.policies.conditions import used
 from pointsman.policies.expr import KEYWORDS, SignalRef, references
@@ -20,6 +25,9 @@ from pointsman.signals.base import SignalOptions
 from pointsman.signals.role import RoleOptions
 from pointsman.signals.tenant import TenantOptions
 from pointsman.signals.text import as_label
+
+PROCEDURES = ("cascade", "parallel")
+"""Selectors that ask several models for one answer."""
 
 _UNENCRYPTED = "the pool's api_key is sent here without encryption; use https"
 _PRIVATE_SUFFIXES = (
@@ -50,6 +58,8 @@ class Sections:
     server: ServerConfig | None
     auth: AuthConfig | None
     has_auth: bool
+    judge: JudgeConfig | None
+    cache: CacheConfig | None
     tenants: list[str]
     aliases: list[str]
     pools: Mapping[str, PoolConfig]
@@ -61,6 +71,7 @@ class Sections:
     pool_names: Collection[str]
     signal_names: Collection[str]
     condition_names: Collection[str]
+    category_names: Collection[str]
 
 
 def cross_check(sections: Sections) -> Iterator[Finding]:
@@ -76,8 +87,42 @@ def cross_check(sections: Sections) -> Iterator[Finding]:
         yield from _models(keys, outline, sections.pool_names)
     yield from _client_signals(sections)
     yield from _tenants(sections)
+    yield from _judge(sections)
+    yield from _cached(sections)
+    if sections.cache is not None:
+        yield from _categories(sections, sections.cache)
+        yield from _groups(sections, sections.cache)
     for keys, decision in sections.decisions.items():
         yield from _slo(keys, decision)
+        yield from _asked(keys, decision, sections.pool_names)
+        yield from _reused(keys, decision, sections.cache)
+
+
+def _reused(keys: Keys, decision: DecisionConfig, cache: CacheConfig | None) -> Iterator[Finding]:
+    reuse = decision.reuse
+    if reuse is None:
+        return
+    for key, pools in (("from", reuse.sources), ("into", reuse.into)):
+        for position, pool in enumerate(pools):
+            place = (*keys, "reuse", key, position)
+            if pool not in decision.models:
+                hint = did_you_mean(pool, decision.models)
+                yield Finding(f"{quoted(pool)} is none of the decision's `models`{hint}", place)
+            elif key == "into" and pool in reuse.sources:
+                yield Finding(f"{quoted(pool)} would learn from itself; it is in `from` already", place)
+    category = None if cache is None or decision.cache is None else cache.categories.get(decision.cache)
+    if decision.cache is None or (category is not None and not category.semantic):
+        message = "examples are kept answers to similar questions; add `cache: true`, or a category that is `semantic`"
+        yield Finding(message, (*keys, "reuse"), at_key=True)
+    elif decision.select.by in PROCEDURES:
+        message = f"with `{decision.select.by}` no model is shown examples; remove `reuse`, or select otherwise"
+        yield Finding(message, (*keys, "reuse"), at_key=True, severity="warning")
+
+
+def _asked(keys: Keys, decision: DecisionConfig, pools: Collection[str]) -> Iterator[Finding]:
+    for below, pool in decision.select.asks().items():
+        if pool not in pools:
+            yield Finding(f"there is no pool {quoted(pool)}{did_you_mean(pool, pools)}", (*keys, "select", *below))
 
 
 def _listening(server: ServerConfig, has_auth: bool) -> Iterator[Finding]:
@@ -171,6 +216,77 @@ def _models(keys: Keys, decision: Outline, pools: Collection[str]) -> Iterator[F
         if model not in pools:
             message = f"there is no pool {quoted(model)}{did_you_mean(model[:64], pools)}"
             yield Finding(message, (*keys, "models", position))
+
+
+def _judge(sections: Sections) -> Iterator[Finding]:
+    judge = sections.judge
+    if judge is None:
+        return
+    if judge.pool not in sections.pool_names:
+        hint = did_you_mean(judge.pool, sections.pool_names)
+        yield Finding(f"there is no pool {quoted(judge.pool)}{hint}", ("learning", "judge", "pool"))
+    names = {outline.name for outline in sections.outlines.values() if outline.name is not None}
+    for position, name in enumerate(judge.decisions or ()):
+        if name not in names:
+            message = f"there is no decision {quoted(name)}{did_you_mean(name[:64], names)}"
+            yield Finding(message, ("learning", "judge", "decisions", position))
+
+
+def _cached(sections: Sections) -> Iterator[Finding]:
+    """Categories that decisions name."""
+    known = {*BUILT_IN, *sections.category_names}
+    for keys, decision in sections.decisions.items():
+        name = decision.cache
+        if name is None:
+            continue
+        if name not in known:
+            message = f"there is no cache category {quoted(name)}{did_you_mean(name, known)}"
+            yield Finding(message, (*keys, "cache"))
+        elif decision.respond is not None:
+            message = "this decision answers itself, so nothing is cached; remove its `cache`"
+            yield Finding(message, (*keys, "cache"), at_key=True, severity="warning")
+
+
+def _categories(sections: Sections, cache: CacheConfig) -> Iterator[Finding]:
+    used = {decision.cache for decision in sections.decisions.values()} - {None}
+    told, place = 0.0, ("cache", "categories")
+    for name, category in cache.categories.items():
+        told += category.quota or 0.0
+        if category.quota and told > 1.0 + 1e-9:
+            message = f"with this the quotas are {told:.0%} together; all of the cache is 100%"
+            yield Finding(message, (*place, name, "quota"))
+        if name in UNBENT and (category.loosen.threshold or (category.loosen.ttl or 1.0) > 1.0):
+            message = f"{quoted(name)} is not loosened: an old or a nearly right answer does harm there"
+            yield Finding(message, (*place, name, "loosen"), at_key=True)
+        judge = category.verify and category.verify.judge
+        if judge and judge not in sections.pool_names:
+            message = f"there is no pool {quoted(judge)}{did_you_mean(judge, sections.pool_names)}"
+            yield Finding(message, (*place, name, "verify", "judge"))
+        if name not in used and len(sections.decisions) == len(sections.outlines):
+            message = f"no decision has `cache: {name}`, so this does nothing"
+            yield Finding(message, (*place, name), at_key=True, severity="warning")
+    without = sorted(name for name in used if name and not (name in cache.categories and cache.categories[name].quota))
+    if without and told > 1.0 - 1e-9:
+        message = f"the quotas leave nothing for {quoted(without[0])}, which has none; lower one"
+        yield Finding(message, place, at_key=True)
+
+
+def _groups(sections: Sections, cache: CacheConfig) -> Iterator[Finding]:
+    seen: set[str] = set()
+    known = {key.tenant for key in sections.auth.keys} if sections.auth else set()
+    for number, group in enumerate(cache.share):
+        place = ("cache", "share", number)
+        if len(group) < 2:
+            yield Finding("a group has at least two tenants", place)
+        if not sections.has_auth:
+            yield Finding("without `auth` no request has a tenant", place, severity="warning")
+        for position, tenant in enumerate(group):
+            if tenant in seen:
+                message = f"{quoted(tenant)} is in a group already; a tenant has one at most"
+                yield Finding(message, (*place, position))
+            elif sections.auth is not None and tenant not in known:
+                yield Finding(_no_key("tenant", tenant, known), (*place, position), severity="warning")
+        seen.update(group)
 
 
 def _client_signals(sections: Sections) -> Iterator[Finding]:

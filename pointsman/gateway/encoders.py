@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.gateway.errors import ConfigError, Problem
-from pointsman.gateway.schema import EncoderConfig
+from pointsman.gateway.schema.running import EncoderConfig
+from pointsman.policies.decide import Policy
 from pointsman.signals.base import Signal
 from pointsman.signals.encoder.batcher import Batcher
 from pointsman.signals.encoder.encoding import Encoder, EncoderError
@@ -36,6 +37,19 @@ def prepare(
     if problems:
         raise ConfigError(problems)
     return batcher
+
+
+def introduce(policies: Iterable[Policy], batcher: Batcher) -> None:
+    """Let the selectors see the encoder of their prompts. ConfigError if one was fitted for another."""
+    problems = []
+    for decision in [decision for policy in policies for decision in policy.decisions]:
+        try:
+            if decision.selector is not None:
+                decision.selector.prepare(batcher.encoder)
+        except EncoderError as error:
+            problems.append(Problem(f"decision `{decision.name}`: {error}"))
+    if problems:
+        raise ConfigError(problems)
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:

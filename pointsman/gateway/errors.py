@@ -97,6 +97,10 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
+class UnknownRequest(NotFound):
+    code = "unknown_request"
+
+
 class NoRoute(NotFound):
     code = "no_route"
 

@@ -36,7 +36,7 @@ def explain(identifier: str | float | None, routed: Routed, skipped: list[str], 
         "id": identifier,
         "decision": routed.decision,
         "models": list(routed.candidates),
-        "cache_category": None,
+        "cache_category": routed.category,
         "signals": explain_signals(routed),
         "skipped": skipped,
         "selection": {
@@ -47,10 +47,17 @@ def explain(identifier: str | float | None, routed: Routed, skipped: list[str], 
             "quality": {**_stated(routed), **choice.quality},
             **({} if choice.strong is None else {"strong_probability": choice.strong}),
             "reason": _reason(routed),
+            **_steps(routed),
         },
         "encoder_ms": round(routed.readings.encoder_seconds * 1000, 4),
         "overhead_ms": round(overhead * 1000, 4),
     }
+
+
+def _steps(routed: Routed) -> dict[str, Any]:
+    procedure = routed.choice.procedure
+    steps = procedure.steps([pool.name for pool in routed.pools]) if procedure is not None else []
+    return {"steps": steps} if steps else {}
 
 
 def _stated(routed: Routed) -> dict[str, float]:

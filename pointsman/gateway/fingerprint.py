@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pointsman.gateway.schema import Config, DecisionConfig, EncoderConfig
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.decisions import DecisionConfig
+from pointsman.gateway.schema.running import EncoderConfig
 from pointsman.signals.base import Signal
 from pointsman.signals.derived import Derived
 from pointsman.signals.neural import NeuralSignal
@@ -18,7 +20,7 @@ from pointsman.signals.neural import NeuralSignal
 _FILES = ("data", "model", "calls", "heads")
 """Options that name a file: what is in it counts, and not where it is."""
 
-_ASIDE = {"server", "auth", "admin", "log", "tests", "include"}
+_ASIDE = {"server", "auth", "admin", "log", "cache", "tests", "include"}
 """Sections that decide nothing."""
 
 
@@ -26,6 +28,7 @@ class Fingerprints(NamedTuple):
     config: str  # of all that decides
     signals: Mapping[str, str]
     decisions: Mapping[str, str]  # of where each sends requests, not of its condition
+    encoder: str = ""  # of what the features of prompts are made with
 
 
 def fingerprints(config: Config, signals: Mapping[str, Signal[Any]]) -> Fingerprints:
@@ -34,7 +37,7 @@ def fingerprints(config: Config, signals: Mapping[str, Signal[Any]]) -> Fingerpr
     of_signals = {name: _hash([own[each] for each in _parts(name, signals)]) for name in signals}
     of_decisions = {decision.name: _target(decision) for decision in config.all_decisions}
     whole = config.model_dump(mode="json", exclude=_ASIDE)
-    return Fingerprints(_hash([whole, of_signals]), of_signals, of_decisions)
+    return Fingerprints(_hash([whole, of_signals]), of_signals, of_decisions, _hash(_encoder(config.encoder)))
 
 
 def _signal(signal: Signal[Any], encoder: EncoderConfig) -> object:
@@ -42,9 +45,12 @@ def _signal(signal: Signal[Any], encoder: EncoderConfig) -> object:
     options = signal.options.model_dump(mode="json", exclude={"on_unknown"}, exclude_defaults=True)
     declared = [_with_contents(options)]
     if isinstance(signal, NeuralSignal) and not signal.plain:
-        chosen = encoder.model_dump(mode="json", exclude={"api_key", "budget"}, exclude_defaults=True)
-        declared.append(_with_contents(chosen))
+        declared.append(_encoder(encoder))
     return declared
+
+
+def _encoder(encoder: EncoderConfig) -> dict[str, Any]:
+    return _with_contents(encoder.model_dump(mode="json", exclude={"api_key", "budget"}, exclude_defaults=True))
 
 
 def _with_contents(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import orjson
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 
 _OF_CODE = frozenset(("title", "discriminator", "gt", "ge", "lt", "le"))
 """Keys that pydantic adds and JSON Schema does not know (the bounds of a duration, say), or that repeat a name."""

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from pointsman.gateway.document import Keys
 from pointsman.gateway.errors import ConfigError, Problem
-from pointsman.gateway.schema import Config, DecisionConfig, PoolConfig
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.decisions import DecisionConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.policies import inputs, resolve
 from pointsman.policies.conditions import cycle, used, written_out
 from pointsman.policies.decide import Policy
@@ -134,7 +136,7 @@ def build(
         if when is not None:
             when = _written_out(when, (*keys, "when"), built, declared)
         if keys in decisions:
-            selector = _selector(decisions[keys], keys, built, pools)
+            selector = _selector(decisions[keys], keys, built, declared, pools)
             if when is not None:
                 built.decisions[keys] = _decision(decisions[keys], when, selector)
     return built
@@ -191,11 +193,11 @@ def offset_of(place: Place | ExprError, text: str) -> int:
 
 
 def _selector(
-    decision: DecisionConfig, keys: Keys, built: Build, pools: Mapping[str, PoolConfig]
+    decision: DecisionConfig, keys: Keys, built: Build, declared: Declared, pools: Mapping[str, PoolConfig]
 ) -> Selector[Any] | None:
-    if not decision.models or any(model not in pools for model in decision.models):
+    if not decision.models or any(model not in declared.pools for model in decision.models):
         return None
-    candidates = [_candidate(model, pools[model]) for model in decision.models]
+    candidates = [_candidate(model, pools.get(model)) for model in decision.models]
     try:
         return selectors.build(decision.select, candidates)
     except ValueError as error:
@@ -203,8 +205,10 @@ def _selector(
         return None
 
 
-def _candidate(name: str, pool: PoolConfig) -> Candidate:
-    return Candidate(name, pool.price.input, pool.price.output, pool.quality, pool.context)
+def _candidate(name: str, pool: PoolConfig | None) -> Candidate:
+    if pool is None:  # what is wrong with it is told elsewhere
+        return Candidate(name)
+    return Candidate(name, pool.price.input, pool.price.output, pool.quality, pool.context, pool.model)
 
 
 def _decision(config: DecisionConfig, when: Expr, selector: Selector[Any] | None) -> Decision:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
-from pointsman.gateway.schema import Config, DecisionConfig, Section
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.decisions import DecisionConfig
+from pointsman.gateway.schema.forms import Section
 from pointsman.signals.base import SignalOptions
 
 MAX_CHANGES = 200

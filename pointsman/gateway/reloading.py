@@ -13,7 +13,7 @@ from pointsman.gateway.document import read_document
 from pointsman.gateway.errors import ConfigError, Problem
 from pointsman.gateway.includes import KEY, MAX_FILES
 from pointsman.gateway.policy_diff import Change
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 
 if TYPE_CHECKING:
     from pointsman.gateway.app import Rules

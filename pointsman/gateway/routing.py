@@ -12,6 +12,7 @@ import structlog
 from pointsman.gateway.errors import NoRoute, NotFound
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.runtime import Runtime, shown
+from pointsman.gateway.schema.decisions import Slo
 from pointsman.policies.decide import Policy
 from pointsman.policies.select.context import Context
 from pointsman.policies.types import EXPLICIT, Choice, Decision, Pools, Respond
@@ -20,6 +21,11 @@ from pointsman.signals.facts import Facts, PoolLoad, Route
 from pointsman.signals.readings import Readings
 
 log = structlog.get_logger(__name__)
+
+NO_SLO = Slo()
+
+UNASKED = Choice((), "cache", reason="the answer was kept")
+"""Of a request that needed no selector."""
 
 
 class Routed(NamedTuple):
@@ -31,12 +37,30 @@ class Routed(NamedTuple):
     respond: Respond | None = None
     decided: Decision | None = None
     context: Context | None = None  # what the selector was told
+    category: str | None = None  # of the cache, if the decision caches
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the candidates are still to be chosen among."""
+        return self.decided is not None and self.context is None
+
+    @property
+    def endpoint(self) -> str | None:
+        """That the selector prefers, of the first pool."""
+        choice = self.choice
+        return choice.endpoint if choice.endpoint and choice.pools[0] == self.pools[0].name else None
 
 
 def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings, random: Random | None) -> Routed:
     """`path` is below /v1; without `random` the choice is greedy.
 
     ModelNotFound, NotFound or NoRoute if there is nowhere to go."""
+    routed = decide_request(runtime, facts, path, readings)
+    return select(runtime, facts, routed, random) if routed.undecided else routed
+
+
+def decide_request(runtime: Runtime, facts: Facts, path: str, readings: Readings) -> Routed:
+    """As `route_request`, but among a decision's candidates `select` is still to choose."""
     if facts.route is Route.OTHER:
         return _explicit(runtime, facts, readings, _taking(runtime, facts, path))
     if not runtime.is_alias(facts.model):
@@ -50,18 +74,33 @@ def route_request(runtime: Runtime, facts: Facts, path: str, readings: Readings,
         )
     if decision.respond is not None:
         return _answered(decision, readings)
+    category = runtime.caches.get(decision.name)
+    return Routed(decision.name, UNASKED, (), decision.models, readings, decided=decision, category=category)
+
+
+def select(runtime: Runtime, facts: Facts, routed: Routed, random: Random | None) -> Routed:
+    """`routed` with one of its candidates put first; without `random` the choice is greedy."""
+    decision, readings = routed.decided, routed.readings
+    assert decision is not None
     selector = decision.selector
     assert selector is not None
     lesson = runtime.learner.lesson(decision)
+    slo = runtime.slos.get(decision.name, NO_SLO)
     context = Context(
         facts,
         facts.pools,
         readings.prompt() if selector.reads_prompt else None,
-        turn=lesson.turns,
+        runtime.learner.conversations.previous(facts) if lesson.stays else None,
+        lesson.turns,
+        budget=runtime.budget(facts.tenant),
+        first_token=slo.first_token,
+        per_token=slo.per_token,
+        forecast=runtime.forecast,
+        fleet=runtime.fleet,
     )
     choice = selector.choose(context, lesson.view, random)
     pools = fitting(tuple(runtime.pools[name] for name in choice.pools), facts)
-    return Routed(decision.name, choice, pools, decision.models, readings, decided=decision, context=context)
+    return routed._replace(choice=choice, pools=pools, context=context)
 
 
 async def encode(runtime: Runtime, readings: Readings, passages: Sequence[str]) -> None:

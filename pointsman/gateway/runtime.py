@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
+from pointsman.cache.examples import Reuse
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins
+from pointsman.gateway.caching.service import Caching
 from pointsman.gateway.errors import ModelNotFound, NotFound
 from pointsman.gateway.fingerprint import Fingerprints
 from pointsman.gateway.learning.learner import Learner
 from pointsman.gateway.policy import Policies
 from pointsman.gateway.pools.claim import Priority, Standing
+from pointsman.gateway.pools.fleet import fleet
 from pointsman.gateway.pools.paths import upstream_path
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.relay.hedge import HedgeRule
-from pointsman.gateway.schema import Config, Slo
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.decisions import Slo
 from pointsman.policies.decide import Policy
 from pointsman.policies.expr import PoolRef, references
 from pointsman.policies.nearest import did_you_mean
+from pointsman.policies.select.context import Fleet, Forecast
+from pointsman.policies.types import Decision
 from pointsman.signals.base import Signal
 from pointsman.signals.encoder.batcher import Batcher
 from pointsman.signals.facts import PoolLoad
@@ -45,6 +51,9 @@ class Runtime:
     admin_origins: Origins
     declared: Fingerprints | None = None
     learner: Learner = field(default_factory=Learner)
+    caching: Caching | None = None  # if some decision caches
+    caches: Mapping[str, str] = field(default_factory=dict)  # categories by decision
+    reuses: Mapping[str, Reuse] = field(default_factory=dict)  # by decision
     pools_read: frozenset[str] = field(init=False)  # whose states conditions ask for
 
     def __post_init__(self) -> None:
@@ -69,11 +78,28 @@ class Runtime:
             encoder=encoder,
             slos=slos(config),
             hedges=hedges(config),
+            caches=caches(config),
+            reuses=reuses(config),
             declared=declared,
         )
 
+    def decisions(self) -> list[Decision]:
+        """Those of the virtual models, too."""
+        return [decision for policy in (self.policy, *self.virtual.values()) for decision in policy.decisions]
+
     def load(self, pool: str) -> PoolLoad:
         return self.pools[pool].snapshot()
+
+    def forecast(self, pool: str) -> Forecast:
+        return self.pools[pool].forecast()
+
+    def fleet(self, pools: Sequence[str], prompt_tokens: int) -> Fleet:
+        return fleet([self.pools[name] for name in pools], prompt_tokens)
+
+    def budget(self, tenant: str | None) -> float | None:
+        """USD that one of its requests should cost at most."""
+        standing = self.tenants.get(tenant)
+        return None if standing is None else standing.max_cost
 
     def is_alias(self, model: str | None) -> bool:
         """Whether decisions choose for it."""
@@ -143,7 +169,7 @@ def _climbs(path: str) -> bool:
 
 
 def standings(config: Config) -> dict[str | None, Standing]:
-    return {name: Standing(t.weight, Priority[t.priority.upper()]) for name, t in config.tenants.items()}
+    return {name: Standing(t.weight, Priority[t.priority.upper()], t.max_cost) for name, t in config.tenants.items()}
 
 
 def slos(config: Config) -> dict[str, Slo]:
@@ -154,6 +180,14 @@ def hedges(config: Config) -> dict[str, HedgeRule]:
     return {
         decision.name: HedgeRule.of(decision.hedge) for decision in config.all_decisions if decision.hedge is not None
     }
+
+
+def caches(config: Config) -> dict[str, str]:
+    return {d.name: d.cache for d in config.all_decisions if d.cache is not None}
+
+
+def reuses(config: Config) -> dict[str, Reuse]:
+    return {d.name: d.reuse.rule for d in config.all_decisions if d.reuse is not None}
 
 
 def model_names(pools: Mapping[str, Pool]) -> dict[str, tuple[Pool, ...]]:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -29,6 +30,27 @@ def resolve_secret(reference: object) -> SecretStr:
     if not value.isascii() or not value.isprintable():
         raise ValueError("the secret has characters that no HTTP header can carry")
     return SecretStr(value)
+
+
+def resolve_place(place: object) -> SecretStr:
+    """A place that may have a password in it, as `redis://:env:NAME@HOST`; or all of it is a reference."""
+    if isinstance(place, SecretStr):
+        return place
+    if not isinstance(place, str):
+        raise ValueError("a place is text")
+    if _REFERENCE.match(place):
+        return resolve_secret(place)
+    parts = _WITH_USER.fullmatch(place)
+    if parts is None:
+        return SecretStr(place)
+    scheme, userinfo, rest = parts.groups()
+    user, _, password = userinfo.partition(":")
+    if not _REFERENCE.match(password):
+        raise ValueError(
+            "passwords are never written into this file; write env:NAME or file:PATH in the password's place "
+            "(redis://USER:env:NAME@HOST), or instead of the whole URL"
+        )
+    return SecretStr(f"{scheme}{user}:{quote(resolve_secret(password).get_secret_value(), safe='')}@{rest}")
 
 
 def _from_environment(name: str) -> str:
@@ -60,6 +82,12 @@ def _from_file(name: str) -> str:
     return value
 
 
+_REFERENCE = re.compile("(?:env|file):")
+_WITH_USER = re.compile(r"([a-z+]+://)(.*)@([^@]*)", re.DOTALL)
+
 _Reference = Annotated[str, Field(pattern="^(env|file):.+")]
 
 Secret = Annotated[SecretStr, BeforeValidator(resolve_secret, json_schema_input_type=_Reference)]
+
+Place = Annotated[SecretStr, BeforeValidator(resolve_place, json_schema_input_type=str)]
+"""As `resolve_place` reads it."""

@@ -15,13 +15,12 @@ from pointsman.gateway.document import Document, Keys
 from pointsman.gateway.errors import Problem
 from pointsman.policies.nearest import did_you_mean
 
-LATER_KEYS = frozenset({"cache", "plugins"})
-LATER_SELECTORS = re.compile("cascade|linucb")
+LATER_KEYS = frozenset({"plugins"})
 """What the design has and this version does not; a name leaves the set when it arrives."""
 
 _KINDS: Mapping[str, tuple[str, re.Pattern[str] | None]] = {
     "type": ("signal type", None),
-    "by": ("selector", LATER_SELECTORS),
+    "by": ("selector", None),
 }
 """The keys that say which model reads a mapping."""
 

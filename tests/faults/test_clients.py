@@ -15,7 +15,7 @@ from pointsman.gateway import protocol
 from pointsman.gateway.app import Gateway
 from pointsman.gateway.observe.outcome import Outcome
 from pointsman.gateway.pools.lease import live_leases
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 from pointsman.gateway.server import Server, listen
 from tests.support.gateway import Served, config, pool, serving
 from tests.support.scene import PATIENT, nothing_left, until

@@ -106,7 +106,9 @@ def test_all_problems_are_found_at_once_in_the_files_order(problems: Problems) -
         ("admin: {keys: [secret]}", "1:16: error: secrets are never written into this file; write env:NAME"),
         ("admin: {keys: ['env:P_NONE']}", "1:16: error: the environment variable P_NONE is not set; export it"),
         ("log: {level: warn}", "1:14: error: this must be one of debug, info, warning, error; did you mean `warning`?"),
-        ("cache: {store: 'memory:'}", "1:1: error: `cache` is not available in this version"),
+        ("cache: {store: 'pigeon:'}", "1:16: error: a store is one of memory:, sqlite:PATH"),
+        ("cache: {categories: {math: {ttl: 5}}}", "1:34: error: a duration needs a unit: write 5s"),
+        ("cache: {categories: {math: {treshold: 0.9}}}", "1:29: error: unknown key `treshold`; did you mean"),
         ("plugins: []", "1:1: error: `plugins` is not available in this version"),
         ("tests: [1]", "1:9: error: this must be a mapping of keys"),
     ],
@@ -210,14 +212,17 @@ def test_names_that_no_signal_can_have(problems: Problems, name: str) -> None:
         ("{name: x, when: '', models: [small]}", "9:21: error: this must not be empty"),
         ("{name: x, when: 3, models: [small]}", "9:21: error: this must be text; put it in quotes"),
         ("{name: x, when: true, models: [small], select: {by: statc}}", "9:57: error: there is no selector `statc`;"),
-        ("{name: x, when: true, models: [small], select: {by: linucb}}", "the selector `linucb` is not available in"),
         (
             "{name: x, when: true, models: [small], select: {by: weighted, weights: {a: 1}}}",
             "9:52: error: `weights` names `a`, which is not in `models`",
         ),
         (
-            "{name: x, when: true, models: [small], cache: math}",
-            "9:44: error: `cache` is not available in this version",
+            "{name: x, when: true, models: [small], cache: mth}",
+            "9:51: error: there is no cache category `mth`; did you mean `math`?",
+        ),
+        (
+            "{name: x, when: true, models: [small], cache: [math]}",
+            "9:51: error: this must be text",
         ),
         ("{name: x, when: true, respond: {status: 302, message: m}}", "9:45: error: a status is 200 (an assistant"),
         ("text", "9:5: error: this must be a mapping of keys"),
@@ -482,3 +487,85 @@ def test_a_rival_is_not_hidden_by_an_earlier_one(problems: Problems) -> None:
     text += "  - {name: rival, when: size > 3 and urgent, models: [small]}\n"
     assert [f for f in problems(text) if "never reached" in f]
     assert not [f for f in problems(text + "strategy: confidence\n") if "never reached" in f]
+
+
+JUDGED = BASE + "learning: {judge: {pool: larg, decisions: [all, alle]}}\n"
+
+
+def test_a_judge_is_a_pool_and_judges_decisions_that_there_are(problems: Problems) -> None:
+    assert [finding.partition(": ")[2] for finding in problems(JUDGED)] == [
+        "error: there is no pool `larg`; did you mean `large`?",
+        "error: there is no decision `alle`; did you mean `all`?",
+    ]
+
+
+CACHING = BASE.replace("models: [small, large]}", "models: [small, large], cache: math}")
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("{}", None),
+        ("{store: 'sqlite:cache.db', entries: 10, bytes: 1MB}", None),
+        ("{categories: {math: {quota: 40%, loosen: {threshold: 0.01}, verify: {error: 0.01}}}}", None),
+        ("{categories: {math: {quota: 60%}, code: {quota: 41%}}}", "error: with this the quotas are 101% together"),
+        ("{categories: {code: {quota: 100%}}}", "error: the quotas leave nothing for `math`, which has none"),
+        ("{categories: {mth: {}}}", "warning: no decision has `cache: mth`, so this does nothing"),
+        ("{categories: {legal: {loosen: {ttl: 2.0}}}}", "error: `legal` is not loosened"),
+        ("{categories: {medical: {loosen: {threshold: 0.1}}}}", "error: `medical` is not loosened"),
+        ("{share: [[a, b], [b, c]]}", "error: `b` is in a group already"),
+        ("{share: [[a]]}", "error: a group has at least two tenants"),
+        ("{share: [[a, b]]}", "warning: without `auth` no request has a tenant"),
+    ],
+)
+def test_the_cache(problems: Problems, section: str, expected: str | None) -> None:
+    found = [finding.partition(": ")[2] for finding in problems(f"{CACHING}cache: {section}\n")]
+    assert bool(found) == (expected is not None)
+    assert expected is None or any(finding.startswith(expected) for finding in found)
+
+
+def test_a_group_of_a_tenant_that_no_key_has(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", SECRET)
+    auth = "auth: {keys: [{key: 'env:A_KEY', tenant: team-a}]}\n"
+    [found] = problems(f"{CACHING}{auth}cache: {{share: [[team-a, team-b]]}}\n")
+    assert found == "11:26: warning: no key in auth.keys has the tenant `team-b`; did you mean `team-a`?"
+
+
+def test_a_decision_that_answers_itself_has_nothing_to_cache(problems: Problems) -> None:
+    own = '  - {name: own, priority: 1, when: urgent, respond: {message: "No."}, cache: true}\n'
+    found = [finding for finding in problems(BASE + own) if "cache" in finding]
+    assert [finding.partition(": ")[2] for finding in found] == [
+        "warning: this decision answers itself, so nothing is cached; remove its `cache`"
+    ]
+
+
+def test_a_panels_judge_is_a_pool(problems: Problems) -> None:
+    select = "select: {by: parallel, max_cost: 1.0, judge: larg}"
+    text = BASE.replace("models: [small, large]", f"models: [small, large], {select}")
+    assert [finding.partition(": ")[2] for finding in problems(text)] == [
+        "error: there is no pool `larg`; did you mean `large`?"
+    ]
+
+
+def test_a_cascades_judge_is_a_pool(problems: Problems) -> None:
+    select = "select: {by: cascade, accept: {judge: {pool: larg}}}"
+    text = BASE.replace("models: [small, large]", f"models: [small, large], {select}")
+    assert [finding.partition(": ")[2] for finding in problems(text)] == [
+        "error: there is no pool `larg`; did you mean `large`?"
+    ]
+
+
+def test_a_caches_judge_is_a_pool(problems: Problems) -> None:
+    text = BASE.replace("models: [small, large]", "models: [small, large], cache: true")
+    text += "cache: {categories: {general: {verify: {judge: larg}}}}\n"
+    assert [finding.partition(": ")[2] for finding in problems(text)] == [
+        "error: there is no pool `larg`; did you mean `large`?"
+    ]
+
+
+def test_a_pool_that_only_judges_has_its_use(problems: Problems) -> None:
+    text = BASE.replace("models: [small, large]", "models: [small]")
+    assert [finding for finding in problems(text) if "pool `large`" in finding]
+    assert not problems(f"{text}learning: {{judge: {{pool: large}}}}\n")
+    cached = text.replace("models: [small]", "models: [small], cache: true")
+    assert not problems(f"{cached}cache: {{categories: {{general: {{verify: {{judge: large}}}}}}}}\n")

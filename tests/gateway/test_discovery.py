@@ -17,7 +17,7 @@ from pointsman.gateway.pools.monitor import Monitor
 from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.pools.roster import Member
 from pointsman.gateway.relay import http1
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from tests.support.clients import MESSAGES, call, chat, openai_sdk
 from tests.support.gateway import Served, config, pool, serving
 from tests.support.kubernetes import api_server, endpoint_slice, event, listing, pod

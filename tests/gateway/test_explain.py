@@ -2,7 +2,11 @@ import json
 import time
 
 from pointsman.gateway.explain import MAX_HEADER, debug_headers, explain
+from pointsman.gateway.pools.pool import Pool
 from pointsman.gateway.routing import Routed
+from pointsman.gateway.schema.pools import PoolConfig
+from pointsman.policies.accept import Accept
+from pointsman.policies.cascade import Cascade
 from pointsman.policies.types import Choice
 from pointsman.signals.base import SignalValue, Span
 from pointsman.signals.facts import Facts, Route
@@ -22,6 +26,16 @@ def test_the_form_has_every_member_that_the_contract_names():
     }  # fmt: skip
     assert form["selection"].keys() == {"by", "choice", "propensity", "scores", "quality", "reason"}
     assert (form["models"], form["skipped"], form["overhead_ms"]) == (["a", "b"], ["later"], 2.0)
+
+
+def test_a_cascade_shows_its_steps():
+    choice = Choice(("a", "b"), "cascade", procedure=Cascade(Accept(logprob=-0.8)))
+    pools = tuple(Pool(name, PoolConfig(model=name, endpoints=["http://127.0.0.1:9"])) for name in ("a", "b"))
+    form = explain("id", routed({}, choice)._replace(pools=pools), [], 0.0)
+    assert form["selection"]["steps"] == [
+        {"pool": "a", "accept": {"finish": True, "logprob": -0.8}},
+        {"pool": "b", "accept": "always"},
+    ]
 
 
 def test_labels_and_spans_are_there_if_the_signal_has_them():

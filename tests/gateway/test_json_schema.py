@@ -18,7 +18,7 @@ from pointsman.gateway import cli
 from pointsman.gateway.config import examine
 from pointsman.gateway.document import parse_document
 from pointsman.gateway.json_schema import json_schema
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 from pointsman.signals.registry import SIGNALS
 
 ROOT = Path(__file__).parents[2]

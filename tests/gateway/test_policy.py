@@ -6,7 +6,7 @@ import pytest
 
 from pointsman.gateway.errors import ConfigError
 from pointsman.gateway.policy import build_policy
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 from pointsman.signals.base import FALSE, TRUE
 from pointsman.signals.facts import PoolLoad
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pointsman.gateway.policy_diff import MAX_CHANGES, MAX_TEXT, policy_diff
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
 
 BASE: dict[str, Any] = {
     "version": 1,
@@ -59,7 +59,10 @@ def test_nothing_changes_between_two_of_the_same() -> None:
             changed(decisions=decision("rush", models=[], respond={"status": 403, "message": "No."})),
             ["models: [large] → []", "respond: now status: 403, message: No."],
         ),
-        (changed(decisions=decision("rush", slo={"first_token": "2s"})), ["slo: now first_token: 2s, miss: next"]),
+        (
+            changed(decisions=decision("rush", slo={"first_token": "2s"})),
+            ["slo: now first_token: 2s, per_token: null, miss: next"],
+        ),
     ],
 )
 def test_what_changes_of_a_decision(new: dict[str, Any], expected: list[str]) -> None:

@@ -9,7 +9,10 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from pointsman.gateway.schema import Config, EndpointConfig, PoolConfig, Section
+from pointsman.cache.categories import default as default_category
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.forms import Section
+from pointsman.gateway.schema.pools import EndpointConfig, PoolConfig
 from pointsman.policies.select.registry import SELECTORS
 from pointsman.signals.registry import SIGNALS
 
@@ -54,6 +57,8 @@ def default(model: type[Section], key: str, field: FieldInfo) -> str:
         return ""
     required = {k: None for k, f in keys(model) if f.is_required()}
     value = model.model_construct(**required).model_dump(mode="json", by_alias=True, warnings=False)[key]
+    if isinstance(field.default, SecretStr):  # it may be one, but by default is not
+        value = field.default.get_secret_value()
     return f"`{str(value).lower() if isinstance(value, bool) else value}`".replace("'", "")
 
 
@@ -133,6 +138,34 @@ def test_version_1_in_every_spelling(version: object) -> None:
 def test_auto_is_always_an_alias() -> None:
     assert minimal().aliases == ["auto"]
     assert minimal(aliases=["gpt-4o"]).aliases == ["auto", "gpt-4o"]
+
+
+def caching(*categories: object, **cache: Any) -> Config:
+    decisions = [
+        {"name": f"d{number}", "when": "true", "models": ["small"], "cache": name}
+        for number, name in enumerate(categories)
+    ]
+    return minimal(decisions=decisions, cache=cache)
+
+
+def test_what_is_cached_is_what_decisions_say() -> None:
+    assert minimal().cache_categories == {}
+    assert caching(False).cache_categories == {}
+    assert list(caching(True, "math", False).cache_categories) == ["general", "math"]
+    assert caching(True).cache_categories["general"].quota == 1.0
+
+
+def test_a_category_is_as_it_is_written_and_else_as_it_is_built_in() -> None:
+    written = {"ttl": "1h", "quota": "60%", "askers": 2, "evict": "lru"}
+    written |= {"loosen": {"ttl": 3.0}, "verify": {"error": 0.01}}
+    found = caching("math", "own", categories={"math": written, "own": {"semantic": False}}).cache_categories
+    math, own, usual = found["math"], found["own"], default_category("math")
+    assert (math.ttl, math.quota, math.askers, math.evict) == (3600.0, 0.6, 2, "lru")
+    assert math.verify is not None
+    assert math.verify.error == 0.01
+    assert math.threshold == usual.threshold
+    assert (math.loosen.threshold, math.loosen.ttl) == (usual.loosen.threshold, 3.0)
+    assert (own.semantic, own.ttl, own.quota) == (False, default_category("general").ttl, pytest.approx(0.4))
 
 
 def test_secrets_are_not_in_what_is_printed_or_dumped(monkeypatch: pytest.MonkeyPatch) -> None:

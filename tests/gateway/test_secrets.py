@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.gateway.secrets import MAX_BYTES, resolve_secret
+from pointsman.gateway.secrets import MAX_BYTES, resolve_place, resolve_secret
 
 VALUE = "sk-top-secret-value"
 
@@ -65,3 +65,28 @@ def test_characters_that_no_header_carries(tmp_path: Path) -> None:
         message = refused(f"file:{tmp_path}/{number}")
         assert "no HTTP header can carry" in message
         assert text not in message
+
+
+@pytest.mark.parametrize("place", ["memory:", "sqlite:a@b.db", "redis://cache:6379/1", "redis+cluster://a,b"])
+def test_places_without_a_password_stay_as_they_are(place: str) -> None:
+    assert resolve_place(place).get_secret_value() == place
+
+
+def test_a_password_in_a_place_is_a_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CACHE_PASSWORD", "p@ss/wor:d")
+    monkeypatch.setenv("CACHE_URL", "redis://:p%40ss@cache")
+    (tmp_path / "password").write_text("from a file\n")
+    assert (
+        resolve_place("redis://me:env:CACHE_PASSWORD@cache").get_secret_value() == "redis://me:p%40ss%2Fwor%3Ad@cache"
+    )
+    assert resolve_place(f"redis://:file:{tmp_path}/password@c/1").get_secret_value() == "redis://:from%20a%20file@c/1"
+    assert resolve_place("env:CACHE_URL").get_secret_value() == "redis://:p%40ss@cache"
+
+
+@pytest.mark.parametrize(
+    "place", [f"redis://:{VALUE}@cache", f"redis://{VALUE}@cache", f"rediss://me:{VALUE}@x@cache/0"]
+)
+def test_a_literal_password_in_a_place_is_refused_and_not_repeated(place: str) -> None:
+    with pytest.raises(ValueError, match="passwords are never written") as caught:
+        resolve_place(place)
+    assert VALUE not in str(caught.value)

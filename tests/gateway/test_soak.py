@@ -96,7 +96,7 @@ class Storm:
         self.got[verdict.what] += 1
 
     def observe(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.id] = outcome._replace(facts=None)  # which would keep the whole request
+        self.outcomes[outcome.id] = outcome._replace(facts=None, selected=None)  # which would keep the whole request
 
 
 class _Connection:

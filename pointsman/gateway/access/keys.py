@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from pointsman.gateway.errors import Unauthorized
-from pointsman.gateway.schema import AdminConfig, AuthConfig
+from pointsman.gateway.schema.access import AdminConfig, AuthConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from pointsman.gateway.errors import Forbidden
 Headers = list[tuple[bytes, bytes]]
 
 EXPOSED = (
-    "x-request-id, x-upstream-request-id, retry-after, retry-after-ms, x-should-retry, "
+    "x-request-id, x-upstream-request-id, age, retry-after, retry-after-ms, x-should-retry, "
     "x-pointsman-decision, x-pointsman-model, x-pointsman-pool, x-pointsman-cache, x-pointsman-cache-score, "
-    "x-pointsman-overhead-ms, x-pointsman-error-source, x-pointsman-signals, x-pointsman-trace, "
+    "x-pointsman-cache-reason, "
+    "x-pointsman-panel, x-pointsman-overhead-ms, x-pointsman-error-source, x-pointsman-signals, x-pointsman-trace, "
     "x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, "
     "x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens"
 )

@@ -9,9 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pointsman.gateway.access.origin import is_loopback
+from pointsman.gateway.admin.cache import add_cache_routes
 from pointsman.gateway.admin.candidate import add_candidate_routes
 from pointsman.gateway.admin.explain import add_explain_route
 from pointsman.gateway.admin.forms import InvalidConfig, change, check_parameters, finding, flag
+from pointsman.gateway.admin.learning import add_learning_routes
 from pointsman.gateway.admin.pools import add_pool_routes
 from pointsman.gateway.errors import (
     BadRequest,
@@ -89,6 +91,8 @@ def _add_admin(app: FastAPI, gateway: Gateway) -> None:
     add_pool_routes(app, gateway, guard)
     add_candidate_routes(app, gateway, guard)
     add_explain_route(app, gateway, guard)
+    add_learning_routes(app, gateway, guard)
+    add_cache_routes(app, gateway, guard)
 
 
 def _is_forwarded(request: Request) -> bool:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pointsman.gateway.errors import BadRequest, Conflict, NotFound
 from pointsman.gateway.pools.endpoint import Endpoint
-from pointsman.gateway.schema import MAX_ENDPOINTS, EndpointConfig
+from pointsman.gateway.schema.pools import MAX_ENDPOINTS, EndpointConfig
 from pointsman.gateway.wire.inbound import parse_json, read_body
 from pointsman.policies.nearest import did_you_mean
 

@@ -10,7 +10,7 @@ import typer
 from pointsman.gateway.errors import Problem
 
 if TYPE_CHECKING:
-    from pointsman.gateway.schema import Config
+    from pointsman.gateway.schema.config import Config
 
 
 def check(

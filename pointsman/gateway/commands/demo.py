@@ -18,7 +18,7 @@ from pointsman.gateway.app import Gateway
 from pointsman.gateway.commands.demo_board import Board
 from pointsman.gateway.commands.demo_pools import endpoints_of, engine_of, port_of, simulated
 from pointsman.gateway.observe.logs import configure
-from pointsman.gateway.schema import EndpointConfig, PoolConfig
+from pointsman.gateway.schema.pools import EndpointConfig, PoolConfig
 from pointsman.gateway.server import CannotListen, running
 from pointsman.gateway.sim.options import SimOptions
 from pointsman.gateway.sim.server import SimServer

@@ -19,7 +19,10 @@ from pointsman.gateway.errors import ConfigError
 from pointsman.gateway.includes import read_documents
 from pointsman.gateway.policy_tests.report import title
 from pointsman.gateway.policy_tests.run import body_of
-from pointsman.gateway.schema import AdminConfig, AuthConfig, CaseConfig, Config, KeyConfig, LogConfig
+from pointsman.gateway.schema.access import AdminConfig, AuthConfig, KeyConfig
+from pointsman.gateway.schema.cases import CaseConfig
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.running import LogConfig
 
 _MOST = 30  # requests
 _DRAIN = 1.0  # seconds

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pointsman.gateway.access.origin import is_loopback
 from pointsman.gateway.document import Document
 from pointsman.gateway.errors import Problem
-from pointsman.gateway.schema import EndpointConfig, Engine, PoolConfig, Provider
+from pointsman.gateway.schema.pools import EndpointConfig, Engine, PoolConfig, Provider
 from pointsman.gateway.sim.engine import EngineOptions
 from pointsman.gateway.sim.options import PRESETS, Preset
 

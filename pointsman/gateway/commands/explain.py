@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,9 +16,12 @@ from pointsman.gateway.app import build_runtime
 from pointsman.gateway.config import load
 from pointsman.gateway.errors import NoRoute, PointsmanError, RequestError
 from pointsman.gateway.explain import explain as explain_routed
+from pointsman.gateway.learning.learner import Learner
+from pointsman.gateway.learning.store import read
 from pointsman.gateway.pools.discovery.finder import presume
 from pointsman.gateway.reasons import Asked, no_route, reasons
 from pointsman.gateway.runtime import Runtime
+from pointsman.gateway.schema.config import Config
 from pointsman.gateway.wire.inbound import parse_json
 from pointsman.signals.encoder.encoding import Encoder
 from pointsman.signals.readings import Readings
@@ -66,7 +70,8 @@ def explain(
     if to is not None and batch is not None:
         raise typer.BadParameter("--to goes with PROMPT or --request FILE")
     headers = _headers(header or [])
-    runtime = build_runtime(load(config))
+    loaded = load(config)
+    runtime = build_runtime(loaded, learner=_learner(loaded))
     presume(runtime.pools.values())
     explainer = Explainer(runtime, headers, all_signals)
     if batch is not None:
@@ -82,6 +87,18 @@ def explain(
         typer.echo(orjson.dumps(form))
     else:
         _print(form)
+
+
+def _learner(config: Config) -> Learner:
+    """With what the gateway has learned, where that is kept."""
+    learner = Learner()
+    path = None if config.learning.path is None else Path(config.learning.path).expanduser()
+    if path is not None and path.exists():
+        try:
+            learner.take_over(read(path))
+        except (sqlite3.Error, ValueError) as error:
+            typer.echo(f"pointsman explain: what was learned cannot be read from {path}: {error}", err=True)
+    return learner
 
 
 class Explainer:

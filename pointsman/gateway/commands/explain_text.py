@@ -47,8 +47,21 @@ def _outcome(form: Form) -> Iterator[str]:
     if selection["choice"]:
         reason = f": {selection['reason']}" if selection["reason"] else ""
         yield f"choice     {selection['choice']} (by {selection['by']}{reason})"
+        for step in selection.get("steps", ()):
+            yield f"           {step['pool']}: {_accept(step['accept'])}"
     else:
         yield "choice     none: the decision answers itself"
+
+
+def _accept(how: str | Form) -> str:
+    if isinstance(how, str):
+        return "its answer is the one"
+    tests = [name if value is True else f"{name} {_judge(value)}" for name, value in how.items() if value is not False]
+    return f"accepted if {', '.join(tests)}"
+
+
+def _judge(limit: object) -> str:
+    return f"{limit['pool']} ≥ {limit['score']:g}" if isinstance(limit, dict) else f"{limit:g}"
 
 
 def _signal(name: str, signal: Form) -> str:

@@ -11,7 +11,7 @@ fit = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=False,
-    help="Learn from labelled texts: a classifier, thresholds, or the heads of another encoder.",
+    help="Learn from labelled texts: a classifier, thresholds, the heads of another encoder, or which model to choose.",
 )
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="JSON lines of labelled texts.", show_default=False)]
@@ -61,4 +61,46 @@ def heads(
     from pointsman.gateway.commands.fit_heads import fit_heads
 
     for line in fit_heads(data, out, config):
+        typer.echo(line)
+
+
+@fit.command("selector")
+def selector(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="JSON lines of scores, or a decision log.", show_default=False)
+    ],
+    out: Out,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="The YAML file whose encoder and prices are used; else the shipped encoder.",
+            show_default=False,
+        ),
+    ] = None,
+    strong_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Of two models: requests that the better one shall answer.",
+            show_default=False,
+        ),
+    ] = None,
+    cost_share: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Of two models: what may be spent of the cost of the better one alone.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Learn which model to choose from {"text", "scores": {MODEL: 0 to 1}} lines, or from a decision log's rewards."""
+    from pointsman.gateway.commands.fit_selector import Target, fit_selector
+
+    for line in fit_selector(data, out, config, Target(strong_share, cost_share)):
         typer.echo(line)

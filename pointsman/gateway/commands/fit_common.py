@@ -11,7 +11,7 @@ import numpy as np
 from pointsman.gateway.config import load
 from pointsman.gateway.encoders import build_encoder
 from pointsman.gateway.errors import PointsmanError
-from pointsman.gateway.schema import EncoderConfig
+from pointsman.gateway.schema.running import EncoderConfig
 from pointsman.signals.encoder.encoding import Encoder, EncoderError
 from pointsman.signals.linear import Indices
 

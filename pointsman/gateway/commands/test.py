@@ -14,7 +14,7 @@ from pointsman.gateway.errors import PointsmanError
 if TYPE_CHECKING:
     from pointsman.gateway.document import Document
     from pointsman.gateway.policy_tests.report import Tested
-    from pointsman.gateway.schema import Config
+    from pointsman.gateway.schema.config import Config
 
 
 def test(

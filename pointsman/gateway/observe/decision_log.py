@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import structlog
 
-from pointsman.gateway.observe.entry import encode
+from pointsman.gateway.observe.entry import encode, encode_compared, encode_reward
 from pointsman.gateway.observe.outcome import Outcome
 from pointsman.gateway.observe.rotating import RotatingFile
-from pointsman.gateway.schema import DecisionLogConfig
+from pointsman.gateway.observe.told import Compared, Told
+from pointsman.gateway.schema.running import DecisionLogConfig
 
 MAX_PENDING = 8 * 1024**2
 """Bytes that may wait for the disk; then entries are dropped and counted."""
@@ -75,7 +76,24 @@ class DecisionLog:
             line = encode(outcome, self._config.text)
         except TypeError:  # a number or a string that JSON has no way to write
             self._unfit += 1
+        else:
+            self._append(line)
+
+    def rewarded(self, told: Told) -> None:
+        if self._config is not None:
+            self._append(encode_reward(told))
+
+    def compared(self, compared: Compared) -> None:
+        if self._config is None:
             return
+        try:
+            line = encode_compared(compared, self._config.text)
+        except TypeError:
+            self._unfit += 1
+        else:
+            self._append(line)
+
+    def _append(self, line: bytes) -> None:
         if self._put - self._taken + len(line) > self._max_pending:
             self._full += 1
             return

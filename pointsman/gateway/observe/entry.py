@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import orjson
 
 from pointsman.gateway.fingerprint import Fingerprints
-from pointsman.gateway.observe.outcome import Attempt, Chosen, Outcome, Timings, Usage
+from pointsman.gateway.observe.outcome import Attempt, Cached, Chosen, Outcome, Selected, Step, Timings, Usage
+from pointsman.gateway.observe.told import Compared, Told
 from pointsman.signals.base import SignalValue
 from pointsman.signals.facts import Facts, Message
+from pointsman.signals.prompt import Prompt
 
 VERSION = 1
 
@@ -24,16 +27,57 @@ MAX_PARTS = 64
 MAX_VALUE = 256
 """Characters of a value that the client wrote: the model's name, a header."""
 
+DOMAINS = 3
+"""The likeliest ones are kept."""
+
+_DIGITS = 4
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
+
 
 def encode(outcome: Outcome, text: bool) -> bytes:
     """The line with its newline. TypeError if the outcome holds what JSON cannot."""
-    return orjson.dumps(describe(outcome, text), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    return orjson.dumps(describe(outcome, text), option=_OPTIONS)
 
 
 def encode_config(declared: Fingerprints) -> bytes:
     """The line that says what an entry's `config` stands for."""
     form = {"v": VERSION, "event": "config", **declared._asdict()}
     return orjson.dumps(form, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def encode_reward(told: Told) -> bytes:
+    """The line that something became known of an answer."""
+    form = {
+        "v": VERSION,
+        "event": "reward",
+        "time": datetime.fromtimestamp(told.time, UTC),
+        "id": told.id,
+        "tenant": told.tenant,
+        "decision": told.decision,
+        "pool": told.pool,
+        "source": told.source,
+        "quality": told.quality,
+        "reward": told.reward,
+        "weight": told.weight,
+    }
+    return orjson.dumps(form, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def encode_compared(compared: Compared, text: bool) -> bytes:
+    """The line that it became known whether a kept answer was right for another question."""
+    form = {
+        "v": VERSION,
+        "event": "cache",
+        "time": datetime.fromtimestamp(compared.time, UTC),
+        "category": compared.category,
+        "entry": compared.entry,
+        "similarity": round(compared.similarity, _DIGITS),
+        "source": compared.source,
+        "same": compared.same,
+    }
+    if text:
+        form |= {"a": compared.kept[:MAX_TEXT], "b": compared.asked[:MAX_TEXT]}
+    return orjson.dumps(form, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def describe(outcome: Outcome, text: bool) -> dict[str, Any]:
@@ -55,13 +99,17 @@ def describe(outcome: Outcome, text: bool) -> dict[str, Any]:
         "pools": {name: load._asdict() for name, load in outcome.pools.items()},
         "candidates": outcome.candidates,
         "choice": _choice(outcome.chosen),
+        "selection": _selection(outcome.selected),
         "attempts": [_attempt(a) for a in outcome.attempts],
+        "steps": [_step(step) for step in outcome.steps],
         "cache": outcome.cache,
+        "lookup": _lookup(outcome.cached, text),
         "timings": _timings(outcome.timings),
         "events": outcome.events,
         "gap_ms": _ms(outcome.gaps / (outcome.events - 1)) if outcome.events > 1 else None,
         "usage": _usage(outcome.usage),
         "cost_usd": outcome.cost,
+        "finish": outcome.finish and outcome.finish[:MAX_VALUE],
     }
     if text:
         entry["messages"] = _messages(outcome.facts)
@@ -114,6 +162,44 @@ def _choice(chosen: Chosen | None) -> dict[str, Any] | None:
     }
 
 
+def _selection(selected: Selected | None) -> dict[str, Any] | None:
+    if selected is None:
+        return None
+    choice, context = selected
+    form: dict[str, Any] = {
+        "first": choice.pools[0],
+        "propensity": choice.propensity,
+        "scores": _rounded(choice.scores),
+        "quality": _rounded(choice.quality),
+        "strong": choice.strong,
+        "stayed": choice.stayed,
+        "turn": context.turn,
+    }
+    if choice.propensity < 1 and choice.shares:
+        form["shares"] = dict(choice.shares)
+    if context.prompt is not None:
+        form |= _prompt(context.prompt)
+    if context.previous is not None:
+        form["previous"] = context.previous._asdict()
+    if context.budget is not None:
+        form["budget"] = context.budget
+    return form
+
+
+def _prompt(prompt: Prompt) -> dict[str, Any]:
+    likeliest = sorted(prompt.domains.items(), key=lambda item: -item[1])[:DOMAINS]
+    return {
+        "features": np.round(prompt.features, _DIGITS),
+        "need": round(prompt.need, _DIGITS),
+        "difficulty": round(prompt.difficulty, _DIGITS),
+        "domains": _rounded(dict(likeliest)),
+    }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, _DIGITS) for name, value in values.items()}
+
+
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "pool": attempt.pool,
@@ -121,6 +207,35 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "result": attempt.result,
         "ms": _ms(attempt.seconds),
         "cause": attempt.cause,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "pool": step.pool,
+        "verdict": step.verdict,
+        "reason": step.reason,
+        "measures": dict(step.measures),
+        "unmeasured": step.unmeasured,
+        "ms": _ms(step.seconds),
+        "cost_usd": step.cost,
+    }
+
+
+def _lookup(cached: Cached | None, text: bool) -> dict[str, Any] | None:
+    if cached is None:
+        return None
+    return {
+        "category": cached.category,
+        "refused": cached.refused,
+        "kept": cached.kept,
+        "flight": cached.flight,
+        "entry": cached.entry,
+        "similarity": cached.similarity and round(cached.similarity, _DIGITS),
+        "age_s": cached.age and round(cached.age, 1),
+        "guard": (cached.guard and cached.guard[:MAX_VALUE]) if text else None,  # it quotes what was asked
+        "ms": _ms(cached.seconds),
+        "examples": cached.reused and cached.reused._asdict(),
     }
 
 

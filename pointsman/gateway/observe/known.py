@@ -8,9 +8,25 @@ from http import HTTPStatus
 
 from pointsman.gateway import errors
 from pointsman.gateway.observe.families import NONE, OTHER
-from pointsman.gateway.observe.outcome import ErrorSource, Phase, Refused, Result, Skipped, Stage
+from pointsman.gateway.observe.outcome import (
+    ErrorSource,
+    Flown,
+    Judged,
+    Labelled,
+    Opined,
+    PanelEnding,
+    Phase,
+    Refused,
+    Result,
+    Skipped,
+    Stage,
+    Uncached,
+)
 from pointsman.gateway.pools.claim import Priority
 from pointsman.gateway.pools.events import Denial
+from pointsman.policies.accept import TESTS
+from pointsman.policies.cascade import Verdict
+from pointsman.policies.outcome import Source
 from pointsman.policies.types import EXPLICIT
 from pointsman.signals.base import Value
 from pointsman.signals.facts import Route
@@ -41,15 +57,24 @@ def _codes(error: type[errors.RequestError]) -> Iterator[str]:
 _FIXED: dict[str, frozenset[str]] = {
     "route": frozenset(Route),
     "status": frozenset(STATUSES.values()) | {f"{n}xx" for n in range(1, 6)},
-    "source": frozenset(ErrorSource),
+    "source": frozenset(ErrorSource) | frozenset(Source) | frozenset(Labelled),
     "phase": frozenset(Phase),
     "stage": frozenset(Stage),
     "direction": frozenset({"prompt", "completion", "cached"}),
-    "result": frozenset(Result) | {"hit", "exact", "miss", "bypass", "success", "failure", "won", "lost"},
+    "result": frozenset(Result)
+    | frozenset(Judged)
+    | frozenset(Opined)
+    | frozenset(Flown)
+    | {"hit", "exact", "miss", "bypass", "success", "failure", "won", "lost"}
+    | {"recorded", "unchanged", "unknown", "invalid", "given", "withheld"},
+    "verdict": frozenset(Verdict) | {"right", "wrong"},
+    "ending": frozenset(PanelEnding),
+    "test": frozenset(TESTS),
     "priority": frozenset(priority.label for priority in Priority),
     "role": frozenset({"live", "canary"}),
+    "bound": frozenset({"estimate", "low", "high"}),
     "kind": frozenset({"retry", "failover", "hedge"}),
-    "reason": frozenset(Refused) | frozenset(Denial) | frozenset(Skipped) | {"busy", "late", "failed"},
+    "reason": frozenset((*Refused, *Denial, *Skipped, *Uncached, "busy", "late", "failed")),
 }
 _VALUES = frozenset({"true", "false", "unknown", "number"})
 

@@ -14,14 +14,32 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from pointsman.cache.effect import Effect
+from pointsman.cache.stats import Stats
+from pointsman.cache.verify import Estimate
 from pointsman.gateway.errors import Overloaded
 from pointsman.gateway.observe import names
 from pointsman.gateway.observe.families import NONE, Counter, Histogram, Labels, Vocabulary
 from pointsman.gateway.observe.gauges import PoolGauges, ReadAges, ReadLeases, ReadPools
 from pointsman.gateway.observe.known import Known, status_word, words
-from pointsman.gateway.observe.outcome import Attempt, Cause, ErrorSource, Outcome, Phase, Refused, Result, Skipped
+from pointsman.gateway.observe.outcome import (
+    HITS,
+    Attempt,
+    Cached,
+    Cause,
+    ErrorSource,
+    Flown,
+    Judged,
+    Outcome,
+    Phase,
+    Refused,
+    Result,
+    Skipped,
+    Usage,
+)
 from pointsman.gateway.observe.process import Process
 from pointsman.gateway.observe.tally import Tally
+from pointsman.gateway.observe.told import Compared, Status, Told
 from pointsman.gateway.pools.claim import Priority
 from pointsman.gateway.pools.events import Denial
 from pointsman.signals.facts import Route
@@ -50,16 +68,33 @@ class Metrics:
         self.tokens, self.cost = self._counter(names.TOKENS), self._counter(names.COST)
         self.unknown_usage, self.cache = self._counter(names.UNKNOWN_USAGE), self._counter(names.CACHE)
         self._tally, self.selections = Tally(self._counter(names.SIGNAL_VALUES)), self._counter(names.SELECTIONS)
+        self.cache_seconds = self._histogram(names.CACHE_SECONDS)
+        self.saved_seconds, self.saved_cost = map(self._counter, (names.CACHE_SAVED_SECONDS, names.CACHE_SAVED_COST))
+        self.cache_stored, self.cache_refused = self._counter(names.CACHE_STORED), self._counter(names.CACHE_REFUSED)
+        self._cache_stats: Callable[[], Mapping[str, Stats]] = dict
+        self.flights = self._counter(names.CACHE_FLIGHTS)
+        self._followers: Callable[[], int] = int
+        self._cache_sizes: Mapping[str, Stats] = {}
+        self.cache_labels, self.cache_opinions = self._counter(names.CACHE_LABELS), self._counter(names.CACHE_OPINIONS)
+        self._wrong_hits: Callable[[], Mapping[str, Estimate]] = dict
+        self.reused = self._counter(names.CACHE_REUSED)
+        self._reuse_read: Callable[[], Iterable[Effect]] = tuple
         self.attempts, self.retries = self._counter(names.ATTEMPTS), self._counter(names.RETRIES)
         self.reloads, self.discovery = self._counter(names.RELOADS), self._counter(names.DISCOVERY)
         self.overload, self.loop_lag = self._counter(names.OVERLOAD), self._histogram(names.LOOP_LAG)
         self._connections: Callable[[], int] = int
+        self.feedbacks, self.rewards = self._counter(names.FEEDBACK), self._counter(names.REWARDS)
+        self.reward_quality = self._counter(names.REWARD_QUALITY)
+        self._remembered: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.encoder, self.encoder_batch = self._histogram(names.ENCODER), self._histogram(names.ENCODER_BATCH)
         self.encoder_lookups = self._counter(names.ENCODER_LOOKUPS)
         self.encoder_unknown = self._counter(names.ENCODER_UNKNOWN)
         self._encoder_queue: Callable[[], int] = int
         self.queue, self.refusals = self._histogram(names.QUEUE), self._counter(names.REFUSALS)
         self.ttft_error, self.hedges = self._histogram(names.TTFT_ERROR), self._counter(names.HEDGES)
+        self.steps, self.unmeasured = self._counter(names.STEPS), self._counter(names.UNMEASURED)
+        self.panels = self._counter(names.PANELS)
+        self.judgements, self.judge_cost = self._counter(names.JUDGED), self._counter(names.JUDGE_COST)
         self.config_requests = self._counter(names.CONFIG_REQUESTS)
         self.candidate_decisions = self._counter(names.CANDIDATE_DECISIONS)
         self.candidate_skips = self._counter(names.CANDIDATE_SKIPPED)
@@ -72,6 +107,13 @@ class Metrics:
         self._registry.register(_Reader(lambda: _encoder_queue(self._encoder_queue())))
         self._registry.register(_Reader(lambda: _build(version)))
         self._registry.register(_Reader(lambda: _dropped(self._log_dropped())))
+        self._registry.register(_Reader(lambda: _gauge(names.REMEMBERED, [((), self._remembered()[0])])))
+        self._registry.register(_Reader(lambda: _forgotten(self._remembered()[1])))
+        self._registry.register(_Reader(lambda: _sizes(names.CACHE_ENTRIES, self._cache_sizes)))
+        self._registry.register(_Reader(lambda: _sizes(names.CACHE_BYTES, self._cache_sizes)))
+        self._registry.register(_Reader(lambda: _gauge(names.CACHE_FOLLOWERS, [((), self._followers())])))
+        self._registry.register(_Reader(lambda: _wrong_hits(self._wrong_hits())))
+        self._registry.register(_Reader(lambda: _reuse_effects(self._reuse_read())))
         self._registry.register(Process())
         GCCollector(registry=self._registry)
         self.know(Known())
@@ -88,6 +130,7 @@ class Metrics:
         self.reloads.start(("success", "failure"))
         self.disconnects.start(Phase)
         self.overload.start(Refused)
+        self.feedbacks.start((*Status, "invalid"))
         self.retries.start(cause for cause in Cause if cause is not Cause.FIRST)
 
     def watch_pools(self, pools: ReadPools, leases: ReadLeases) -> None:
@@ -105,6 +148,22 @@ class Metrics:
     def watch_log(self, dropped: Callable[[], Mapping[str, int]]) -> None:
         """Entries that the decision log lost, by reason."""
         self._log_dropped = dropped
+
+    def watch_cache(self, stats: Callable[[], Mapping[str, Stats]]) -> None:
+        """What the cache has, by category."""
+        self._cache_stats = stats
+
+    def watch_verifying(self, estimates: Callable[[], Mapping[str, Estimate]]) -> None:
+        """What is known of wrong hits, by category."""
+        self._wrong_hits = estimates
+
+    def watch_reusing(self, effects: Callable[[], Iterable[Effect]]) -> None:
+        """What examples do to the rewards."""
+        self._reuse_read = effects
+
+    def watch_flights(self, followers: Callable[[], int]) -> None:
+        """Requests that have their answer from another's call."""
+        self._followers = followers
 
     def watch_configs(self, configs: Callable[[], Iterable[Labels]]) -> None:
         """Name, role and source of those that serve or are tried."""
@@ -152,6 +211,23 @@ class Metrics:
     def unencoded(self, reason: str) -> None:
         self.encoder_unknown.add((reason,))
 
+    # What the judge tells
+
+    def judged(self, result: Judged) -> None:
+        self.judgements.add((result,))
+
+    # What the cache's hits turn out to be
+
+    def compared(self, compared: Compared) -> None:
+        self.cache_labels.add((compared.category, compared.source, "right" if compared.same else "wrong"))
+
+    def cache_opinion(self, category: str, told: str) -> None:
+        self.cache_opinions.add((category, told))
+
+    def judge_asked(self, pool: str, cost: float | None) -> None:
+        if cost is not None:
+            self.judge_cost.add((pool,), cost)
+
     # What pools tell
 
     def queued(self, pool: str, priority: Priority, seconds: float) -> None:
@@ -163,15 +239,32 @@ class Metrics:
     def predicted(self, pool: str, error: float) -> None:
         self.ttft_error.observe((pool,), error)
 
+    # What the learner tells
+
+    def watch_learner(self, remembered: Callable[[], tuple[int, int]]) -> None:
+        """Requests that are remembered, and those that were dropped for want of room."""
+        self._remembered = remembered
+
+    def fed_back(self, result: str) -> None:
+        self.feedbacks.add((result,))
+
+    def rewarded(self, told: Told) -> None:
+        labels = (told.decision, told.pool, told.source)
+        self.rewards.add(labels)
+        self.reward_quality.add(labels, told.quality)
+
     async def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type. Thousands of series are written out beside the event loop."""
         self._gauges.read()
+        self._cache_sizes = self._cache_stats()
         self._tally.flush()
         encode, content_type = choose_encoder(accept)
         return await asyncio.to_thread(encode, self._registry), content_type
 
     def record(self, outcome: Outcome) -> None:
-        chosen, timings = outcome.chosen, outcome.timings
+        timings, is_hit = outcome.timings, outcome.cache in HITS
+        followed = outcome.cached is not None and outcome.cached.flight is Flown.FOLLOWED
+        chosen = None if is_hit or followed else outcome.chosen  # no model was asked
         pool, model = (chosen.pool, chosen.model) if chosen else (NONE, NONE)
         self.requests.add((outcome.route, outcome.decision or NONE, model, status_word(outcome.status)))
         self.config_requests.add(("canary" if outcome.canary else "live", status_word(outcome.status)))
@@ -180,7 +273,7 @@ class Metrics:
         self.stage.observe_all(timings.stages.items())
         if outcome.decision:
             self.decisions.add((outcome.decision,))
-            self.cache.add((NONE, outcome.cache))
+            self._record_cache(outcome.decision, outcome.cached, outcome.cache)
         if outcome.error_source:
             self.errors.add((outcome.error_source, outcome.error_code or NONE))
         if outcome.disconnect:
@@ -189,6 +282,25 @@ class Metrics:
         if chosen:
             self.selections.add((chosen.by, outcome.candidates[0] if outcome.candidates else pool))
             self._record_upstream(outcome, pool, model)
+
+    def _record_cache(self, decision: str, cached: Cached | None, result: str) -> None:
+        if cached is None:
+            self.cache.add((NONE, result))
+            return
+        self.cache.add((cached.category, result))
+        if cached.refused is not None:
+            self.cache_refused.add((cached.category, cached.refused))
+        if result != "bypass":
+            self.cache_seconds.observe((), cached.seconds)
+        if cached.flight is not None:
+            self.flights.add((cached.flight,))
+        if cached.reused is not None:
+            self.reused.add((decision, cached.reused.pool, "given" if cached.reused.given else "withheld"))
+        if cached.kept:
+            self.cache_stored.add((cached.category,))
+        if result in HITS:
+            self.saved_seconds.add((cached.category,), cached.saved_seconds)
+            self.saved_cost.add((cached.category,), cached.saved_cost)
 
     def _record_signals(self, outcome: Outcome) -> None:
         self.signal.observe_all(outcome.signal_seconds.items())
@@ -205,6 +317,12 @@ class Metrics:
             if attempt.cause is not Cause.FIRST:
                 self._record_further(attempt)
         self._record_usage(outcome, pool, model)
+        if outcome.panel:
+            self.panels.add((outcome.decision or NONE, outcome.panel))
+        for step in outcome.steps if outcome.panel is None else ():
+            self.steps.add((outcome.decision or NONE, step.pool, step.verdict))
+            for test in step.unmeasured:
+                self.unmeasured.add((step.pool, test))
 
     def _record_further(self, attempt: Attempt) -> None:
         self.retries.add((attempt.cause,))
@@ -212,16 +330,25 @@ class Metrics:
             self.hedges.add((attempt.pool, "won" if attempt.result is Result.OK else "lost"))
 
     def _record_usage(self, outcome: Outcome, pool: str, model: str) -> None:
-        usage = outcome.usage
+        usage, beside = outcome.usage, 0.0
+        for extra in outcome.extras:
+            if extra.usage:
+                self._count_tokens(extra.pool, extra.model, extra.usage)
+            if extra.cost is not None:
+                self.cost.add((extra.pool, extra.model), extra.cost)
+                beside += extra.cost
         if usage:
-            self.tokens.add((pool, model, "prompt"), usage.prompt)
-            self.tokens.add((pool, model, "completion"), usage.completion)
-            if usage.cached is not None:
-                self.tokens.add((pool, model, "cached"), usage.cached)
+            self._count_tokens(pool, model, usage)
         elif 200 <= outcome.status < 300 and not outcome.disconnect and outcome.route not in NO_USAGE:
             self.unknown_usage.add((pool,))
         if outcome.cost is not None:
-            self.cost.add((pool, model), outcome.cost)
+            self.cost.add((pool, model), max(0.0, outcome.cost - beside))
+
+    def _count_tokens(self, pool: str, model: str, usage: Usage) -> None:
+        self.tokens.add((pool, model, "prompt"), usage.prompt)
+        self.tokens.add((pool, model, "completion"), usage.completion)
+        if usage.cached is not None:
+            self.tokens.add((pool, model, "cached"), usage.cached)
 
     def _counter(self, name: names.Name) -> Counter:
         self._counters.append(Counter(name, self._vocabulary))
@@ -252,9 +379,38 @@ def _gauge(name: names.Name, values: Iterable[tuple[Labels, float]]) -> Metric:
     return family
 
 
+def _sizes(name: names.Name, stats: Mapping[str, Stats]) -> Metric:
+    entries = name is names.CACHE_ENTRIES
+    return _gauge(name, [((category,), each.entries if entries else each.bytes) for category, each in stats.items()])
+
+
+def _wrong_hits(estimates: Mapping[str, Estimate]) -> Metric:
+    """Those that are known at all."""
+    told: list[tuple[Labels, float]] = []
+    for category, (wrong, low, high, _) in estimates.items():
+        if wrong is not None:
+            told += [((category, "estimate"), wrong), ((category, "low"), low), ((category, "high"), high)]
+    return _gauge(names.CACHE_WRONG, told)
+
+
+def _reuse_effects(effects: Iterable[Effect]) -> Metric:
+    """Those that are known at all."""
+    told: list[tuple[Labels, float]] = []
+    for each in effects:
+        for bound, value in zip(("estimate", "low", "high"), each.difference or (), strict=False):
+            told.append(((each.decision, each.pool, bound), value))
+    return _gauge(names.CACHE_REUSE_EFFECT, told)
+
+
 def _build(version: str) -> Metric:
     family = GaugeMetricFamily(names.BUILD.name, names.BUILD.help, labels=names.BUILD.labels)
     family.add_metric((version, platform.python_version()), 1)
+    return family
+
+
+def _forgotten(count: int) -> Metric:
+    family = CounterMetricFamily(names.FORGOTTEN.name, names.FORGOTTEN.help, labels=names.FORGOTTEN.labels)
+    family.add_metric((), count)
     return family
 
 

@@ -69,6 +69,40 @@ COST = _counter("pointsman_cost_usd_total", "Tokens times the pool's price, in U
 UNKNOWN_USAGE = _counter("pointsman_usage_unknown_total", "Answers for which the upstream told no usage.", "pool")
 DECISIONS = _counter("pointsman_decisions_total", "Requests that matched each decision.", "decision")
 CACHE = _counter("pointsman_cache_lookups_total", "Cache lookups.", "category", "result")
+CACHE_SECONDS = _histogram("pointsman_cache_lookup_seconds", TINY, "Time of one lookup, without the encoder.")
+CACHE_REFUSED = _counter(
+    "pointsman_cache_refused_total", "Requests not looked up, or answers not kept, by why.", "category", "reason"
+)
+CACHE_STORED = _counter("pointsman_cache_stored_total", "Answers that were kept.", "category")
+CACHE_SAVED_SECONDS = _counter(
+    "pointsman_cache_saved_seconds_total", "Time that the answers of hits had taken to make.", "category"
+)
+CACHE_SAVED_COST = _counter("pointsman_cache_saved_usd_total", "What the answers of hits had cost, in USD.", "category")
+CACHE_LABELS = _counter(
+    "pointsman_cache_labels_total", "Kept answers of which it became known whether they were right.",
+    "category", "source", "verdict",
+)  # fmt: skip
+CACHE_OPINIONS = _counter(
+    "pointsman_cache_opinions_total", "Second opinions, by what became of each.", "category", "result"
+)
+CACHE_WRONG = _gauge(
+    "pointsman_cache_wrong_hits", "Share of the similar texts' hits that is wrong, with its interval.",
+    "category", "bound",
+)  # fmt: skip
+CACHE_REUSED = _counter(
+    "pointsman_cache_reused_total", "Requests that kept answers were fit to be examples for, by whether they were.",
+    "decision", "pool", "result",
+)  # fmt: skip
+CACHE_REUSE_EFFECT = _gauge(
+    "pointsman_cache_reuse_effect", "Mean reward with examples less that without, with its interval.",
+    "decision", "pool", "bound",
+)  # fmt: skip
+CACHE_FLIGHTS = _counter(
+    "pointsman_cache_flights_total", "Requests that others could come along with, by whose call answered.", "result"
+)
+CACHE_FOLLOWERS = _gauge("pointsman_cache_followers", "Requests that wait for, or read along, another one's answer.")
+CACHE_ENTRIES = _gauge("pointsman_cache_entries", "Answers that are kept.", "category")
+CACHE_BYTES = _gauge("pointsman_cache_bytes", "Bytes of their documents.", "category")
 SIGNAL = _histogram(
     "pointsman_signal_seconds", TINY, "Time of one evaluation of a signal, taken on one request in 16.", "signal"
 )
@@ -87,6 +121,15 @@ ENCODER_UNKNOWN = _counter(
     "pointsman_encoder_unknown_total", "Times that a request did without the encoder, by why.", "reason"
 )
 SELECTIONS = _counter("pointsman_selections_total", "First choices of the selectors.", "by", "pool")
+FEEDBACK = _counter("pointsman_feedback_total", "Calls of the feedback API, by what became of them.", "result")
+REWARDS = _counter(
+    "pointsman_rewards_total", "Things that became known of an answer.", "decision", "pool", "source"
+)  # fmt: skip
+REWARD_QUALITY = _counter(
+    "pointsman_reward_quality_total", "Sum of the qualities, 0 to 1, that they said.", "decision", "pool", "source"
+)
+REMEMBERED = _gauge("pointsman_remembered_requests", "Requests that are remembered for feedback.")
+FORGOTTEN = _counter("pointsman_forgotten_requests_total", "Requests that were dropped for want of room.")
 ATTEMPTS = _counter(
     "pointsman_upstream_attempts_total",
     "Tries at an endpoint, by their end.",
@@ -96,6 +139,14 @@ ATTEMPTS = _counter(
 )
 RETRIES = _counter("pointsman_retries_total", "Further tries: in the same pool, in the next, or beside one.", "kind")
 HEDGES = _counter("pointsman_hedges_total", "Hedges, by whether their answer was the one.", "pool", "result")
+STEPS = _counter(
+    "pointsman_cascade_steps_total", "Models that cascades asked or passed over, by what became of each.",
+    "decision", "pool", "verdict",
+)  # fmt: skip
+JUDGED = _counter("pointsman_judge_answers_total", "Answers sampled for the judge, by what became of each.", "result")
+JUDGE_COST = _counter("pointsman_judge_cost_usd_total", "What grades have cost, in USD.", "pool")
+PANELS = _counter("pointsman_panels_total", "Panels, by whose answer the client has.", "decision", "ending")
+UNMEASURED = _counter("pointsman_cascade_unmeasured_total", "Tests of cascades that could not be made.", "pool", "test")
 OVERLOAD = _counter("pointsman_overload_total", "Requests refused unread because of overload.", "reason")
 LOOP_LAG = _histogram("pointsman_loop_lag_seconds", LATE, "How late the event loop was, 10 to 100 times a second.")
 CONNECTIONS = _gauge("pointsman_connections", "Connections of clients.")

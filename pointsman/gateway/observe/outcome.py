@@ -7,6 +7,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pointsman.policies.cascade import Verdict
+from pointsman.policies.select.context import Context
+from pointsman.policies.types import Choice
 from pointsman.signals.base import SignalValue
 from pointsman.signals.facts import Facts, PoolLoad, Route
 
@@ -14,6 +17,10 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 MAX_TOKENS = 10**9
 """An upstream that counts more tokens than this in one answer is lying."""
+
+
+HITS = frozenset({"hit", "exact"})
+"""Of `Outcome.cache`: the answer was kept from before."""
 
 
 class ErrorSource(StrEnum):
@@ -36,6 +43,7 @@ class Stage(StrEnum):
 
     PARSE = "parse"
     DECIDE = "decide"  # signals and rules
+    CACHE = "cache"  # looking for a kept answer
     SELECT = "select"  # the order of the candidates
     QUEUE = "queue"  # waiting for a place in the pool
     PREPARE = "prepare"  # the upstream's body and headers
@@ -70,6 +78,38 @@ class Skipped(StrEnum):
     NEURAL = "neural"  # the encoder would have to be asked, and may not be or was late
     NO_ROUTE = "no_route"  # a canary's request for which it has no decision
     FAILED = "failed"  # a fault
+
+
+class Uncached(StrEnum):
+    """Why a request of a decision that caches was not answered from the cache, or its answer not kept."""
+
+    ROUTE = "route"  # answers of this route are no texts
+    NO_STORE = "no_store"  # the client wants nothing kept
+    NO_CACHE = "no_cache"  # the client wants an answer made for it
+    CHOICES = "choices"  # more than one
+    TOOLS = "tools"  # it offers some
+    MODALITY = "modality"  # it is not text alone
+    ALONE = "alone"  # it asks for log-probabilities and the like
+    STATE = "state"  # it goes on with what the upstream remembers
+    TEMPERATURE = "temperature"  # it wants to be surprised
+    LONG = "long"  # the conversation is
+    NO_TEXT = "no_text"  # it does not end with a text of the user's
+    FLAGGED = "flagged"  # a jailbreak or pii signal fired
+    PERSONAL = "personal"  # personal data in the question or the answer
+    VOLATILE = "volatile"  # tomorrow the answer is another one
+    FAILED = "failed"  # no answer came, or not all of it
+    TRUNCATED = "truncated"  # it ends in the middle
+    REFUSED = "refused"  # the model, or its filter, refused
+    EMPTY = "empty"
+    TOOL_CALL = "tool_call"  # the answer is one
+    UNACCEPTED = "unaccepted"  # a cascade or panel was not content with it
+    LARGE = "large"  # the answer is
+    UNREADABLE = "unreadable"  # it is no whole answer of its wire
+    BROKEN = "broken"  # what was kept cannot be told again
+    ENCODER = "encoder"  # only equal texts were looked for: it was late, busy, or failed
+    ANONYMOUS = "anonymous"  # every user has his own, and it names none
+    EXPLORED = "explored"  # the model is asked to see whether the kept answer was right
+    OFF = "off"  # the category does not pay
 
 
 class Cause(StrEnum):
@@ -116,6 +156,103 @@ def _count(value: object) -> int | None:
     return None
 
 
+class Labelled(StrEnum):
+    """Who says whether a kept answer was right for a question."""
+
+    ANSWER = "answer"  # the model's own answer to it
+    REASK = "reask"  # likewise, to the same text once more
+    JUDGE = "judge"
+    FEEDBACK = "feedback"
+
+
+class Opined(StrEnum):
+    """What became of asking a judge whether two questions have the same answer."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNCLEAR = "unclear"  # it said neither
+    FAILED = "failed"
+    BUSY = "busy"  # its pool had enough to do
+    DROPPED = "dropped"  # too many waited
+
+
+class Step(NamedTuple):
+    """One answer of a cascade or a panel."""
+
+    pool: str
+    verdict: Verdict
+    reason: str = ""
+    measures: Mapping[str, float] = _NOTHING  # what the verdict rests on, by test
+    unmeasured: tuple[str, ...] = ()  # tests that could not be made
+    seconds: float = 0.0
+    cost: float | None = None  # USD, with what it took to judge it
+
+
+class Judged(StrEnum):
+    """What became of an answer that was sampled to be judged."""
+
+    GRADED = "graded"
+    UNCLEAR = "unclear"  # the judge said something else than a number
+    FAILED = "failed"  # the judge did not answer
+    BUSY = "busy"  # its pool had enough to do
+    DROPPED = "dropped"  # too many waited
+    UNFIT = "unfit"  # no whole answer with a text, or the judge's own
+
+
+class PanelEnding(StrEnum):
+    """Whose answer the client of a panel has."""
+
+    PICKED = "picked"  # the judge's choice
+    SYNTHESIZED = "synthesized"  # the last round's
+    PARTIAL = "partial"  # the best so far: no verdict, or time or money ran out
+    FAILED = "failed"  # too few members answered: the models were asked one after the other
+    UNFIT = "unfit"  # it had no panel, because it wants what only one model can give
+
+
+class Flown(StrEnum):
+    """How a request that found nothing in the cache came to its answer, where equal ones may come along."""
+
+    LED = "led"  # its own call
+    FOLLOWED = "followed"  # that of another, at the same time
+    TOOK_OVER = "took_over"  # its own, after that of another had failed
+
+
+class Reused(NamedTuple):
+    """Kept answers that one pool could be shown as examples. Chance decided whether it was."""
+
+    pool: str
+    given: bool
+    propensity: float  # probability with which it was decided so
+    entries: tuple[str, ...]
+    tokens: int  # an estimate
+
+
+class Cached(NamedTuple):
+    """What became of a request of a decision that caches; `Outcome.cache` says whether it was a hit."""
+
+    category: str
+    refused: Uncached | None = None  # why it was not looked up, or its answer not kept
+    entry: str | None = None  # that it was answered with
+    similarity: float | None = None  # of the entry, or of the nearest that was not taken
+    age: float | None = None  # seconds
+    guard: str | None = None  # why the guard did not take the nearest
+    seconds: float = 0.0  # that the lookup took, without the encoder
+    saved_seconds: float = 0.0  # that the kept answer had taken
+    saved_cost: float = 0.0  # USD that it had cost
+    kept: bool = False  # whether the answer can be hit from now on
+    flight: Flown | None = None
+    reused: Reused | None = None
+
+
+class Extra(NamedTuple):
+    """An answer that was paid for, and is not the one that the client has: rejected, a judge's, a panel member's."""
+
+    pool: str
+    model: str
+    usage: Usage | None
+    cost: float | None  # USD
+
+
 class Chosen(NamedTuple):
     """Who answered, or was tried last. A failover changes the pool, not how it all began."""
 
@@ -124,6 +261,13 @@ class Chosen(NamedTuple):
     endpoint: str | None  # None if none was free or alive
     by: str  # the selector
     propensity: float = 1.0  # probability with which it put the first candidate first
+
+
+class Selected(NamedTuple):
+    """What the selector said, and what it was told."""
+
+    choice: Choice
+    context: Context
 
 
 class Timings(NamedTuple):
@@ -152,13 +296,19 @@ class Outcome(NamedTuple):
     canary: bool = False  # whether that is a candidate with a share of the requests
     candidates: tuple[str, ...] = ()  # pools, as the decision lists them
     chosen: Chosen | None = None
+    selected: Selected | None = None  # None if no selector was asked
     cache: str = "bypass"
+    cached: Cached | None = None  # None if the decision does not cache
     events: int = 0  # of a stream, sent to the client
     gaps: float = 0.0  # seconds between them, in sum
     usage: Usage | None = None
     cost: float | None = None  # USD
+    finish: str | None = None  # why the answer ended, as its upstream calls it
     disconnect: Phase | None = None
     signals: Mapping[str, SignalValue] = _NOTHING  # those that were evaluated
     signal_seconds: Mapping[str, float] = _NOTHING
     pools: Mapping[str, PoolLoad] = _NOTHING  # states that conditions read
     attempts: tuple[Attempt, ...] = ()
+    steps: tuple[Step, ...] = ()
+    panel: PanelEnding | None = None
+    extras: tuple[Extra, ...] = ()  # their costs are parts of `cost`, their tokens none of `usage`

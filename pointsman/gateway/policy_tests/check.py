@@ -8,7 +8,7 @@ from typing import Any
 
 from pointsman.gateway.document import Keys
 from pointsman.gateway.policy import Finding
-from pointsman.gateway.schema import COMPARISON, CaseConfig, ExpectConfig, Wanted
+from pointsman.gateway.schema.cases import COMPARISON, CaseConfig, ExpectConfig, Wanted
 from pointsman.gateway.wording import quoted
 from pointsman.policies.nearest import did_you_mean
 from pointsman.policies.types import EXPLICIT

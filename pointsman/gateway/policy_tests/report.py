@@ -9,7 +9,8 @@ from typing import Any
 
 from pointsman.gateway.policy_tests.run import Mismatch, Result
 from pointsman.gateway.policy_tests.values import shown
-from pointsman.gateway.schema import CaseConfig, Config
+from pointsman.gateway.schema.cases import CaseConfig
+from pointsman.gateway.schema.config import Config
 
 _TITLE = 70  # characters
 _CONDITION = 160

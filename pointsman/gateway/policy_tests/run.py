@@ -11,14 +11,15 @@ from typing import Any, TypeAlias
 from pointsman.gateway import rehearse
 from pointsman.gateway.access.keys import Identity
 from pointsman.gateway.app import Rules, build_runtime
-from pointsman.gateway.encoders import prepare
+from pointsman.gateway.encoders import introduce, prepare
 from pointsman.gateway.errors import BadRequest, RequestError
 from pointsman.gateway.explain import explain
 from pointsman.gateway.policy import build_policy
 from pointsman.gateway.policy_tests.values import assume, holds, shown
 from pointsman.gateway.pools.discovery.finder import presume
 from pointsman.gateway.routing import Routed
-from pointsman.gateway.schema import CaseConfig, Config, ExpectConfig, PoolState, Wanted
+from pointsman.gateway.schema.cases import CaseConfig, ExpectConfig, PoolState, Wanted
+from pointsman.gateway.schema.config import Config
 from pointsman.gateway.wire.inbound import parse_json
 from pointsman.gateway.wire.reading import build_facts
 from pointsman.signals.base import Signal, SignalValue
@@ -120,6 +121,7 @@ class Examiner:
         if self._batcher is None:
             self._batcher = prepare(self.signals.values(), self._runtime.config.encoder, prompts=True)
             assert self._batcher is not None
+            introduce((self._runtime.policy, *self._runtime.virtual.values()), self._batcher)
         return self._batcher.encoder
 
 

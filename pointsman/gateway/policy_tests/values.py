@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pointsman.gateway.schema import COMPARISON, Assumed, Wanted
+from pointsman.gateway.schema.cases import COMPARISON, Assumed, Wanted
 from pointsman.policies.expr import COMPARE
 from pointsman.signals.base import FALSE, TRUE, UNKNOWN, SignalValue, Value
 from pointsman.signals.text import as_label

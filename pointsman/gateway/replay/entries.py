@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 from pointsman.gateway.errors import ModelNotFound, NoRoute
 from pointsman.gateway.observe.entry import VERSION
-from pointsman.gateway.observe.outcome import Usage
+from pointsman.gateway.observe.outcome import HITS, Usage
 from pointsman.signals.facts import Route
 
 Form: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
+
+_HUGE = 1e15
+"""No number in a log is as large, and what counts with it must not overflow."""
 
 UNDECIDED: Mapping[str, str] = {error.code: f"{error.status} {error.code}" for error in (NoRoute, ModelNotFound)}
 """What stands for a decision where there was none; no decision's name has a space."""
@@ -36,6 +39,13 @@ class Entry:
     usage: Usage | None
     cost: float  # USD
     messages: Sequence[Form] | None
+    selection: Form | None = None  # what the selector said, and what it was told
+    by: str | None = None  # the selector
+    propensity: float | None = None  # of its first choice
+    several: bool = False  # models were asked one after the other, or together: a cascade, a panel
+    seconds: float | None = None  # until the last byte; None if the client left
+    failed: bool | None = None  # by no fault of the client; None if it left
+    paced: tuple[float | None, float | None] = (None, None)  # seconds to the first token, and for each further one
 
 
 def read_entry(form: Form) -> Entry:
@@ -47,8 +57,10 @@ def read_entry(form: Form) -> Entry:
         _needed(facts, "bytes", int)
         _needed(facts, "prompt_tokens", int)
     choice, attempts, cost = _optional(form, "choice", dict), _optional(form, "attempts", list), form.get("cost_usd")
+    if form.get("cache") in HITS:  # the pool had answered before: this time none was asked
+        choice = None
     answered = choice.get("pool") if choice else None
-    first = attempts[0] if attempts else None
+    first, timings = attempts[0] if attempts else None, _optional(form, "timings", dict)
     asked = first.get("pool") if isinstance(first, dict) else answered
     return Entry(
         id=_needed(form, "id", str),
@@ -66,6 +78,13 @@ def read_entry(form: Form) -> Entry:
         usage=_usage(_optional(form, "usage", dict)),
         cost=float(cost) if isinstance(cost, int | float) else 0.0,
         messages=_list(form, "messages", dict),
+        selection=_optional(form, "selection", dict),
+        by=_optional(choice or {}, "by", str),
+        propensity=_number(choice, "propensity"),
+        several=bool(form.get("steps")),
+        seconds=None if form.get("disconnect") else _seconds(timings, "total_ms"),
+        failed=None if form.get("disconnect") else _failed(form),
+        paced=(_seconds(timings, "ttft_ms"), _seconds(form, "gap_ms")),
     )
 
 
@@ -75,6 +94,27 @@ def _decided(form: Form) -> str | None:
         return decision
     code = error.get("code")
     return UNDECIDED.get(code) if isinstance(code, str) else None
+
+
+def _failed(form: Form) -> bool:
+    status, error = form.get("status"), form.get("error")
+    if isinstance(error, dict) and error.get("source") == "upstream":
+        return True
+    return isinstance(status, int) and status >= 500
+
+
+def _seconds(form: Form | None, key: str) -> float | None:
+    found = _number(form, key)
+    return None if found is None else found / 1000
+
+
+def _number(form: Form | None, key: str) -> float | None:
+    found = form.get(key) if form else None
+    return float(found) if is_number(found) else None
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _HUGE
 
 
 def _usage(form: Form | None) -> Usage | None:

@@ -6,13 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from pointsman.gateway.observe.entry import MAX_PARTS, MAX_TEXT
-from pointsman.gateway.replay.entries import Entry, Form
+from pointsman.gateway.replay.entries import Entry, Form, is_number
 from pointsman.policies.replay import NotKept
+from pointsman.policies.select.context import Previous
 from pointsman.signals.base import NO_LABELS, Shape, Signal, SignalValue
+from pointsman.signals.encoder.encoding import Vector
 from pointsman.signals.facts import Facts, Message, PoolLoad, Tool, lazy
 from pointsman.signals.neural import NeedsEncoding, NeuralSignal
+from pointsman.signals.prompt import Prompt
 from pointsman.signals.readings import Readings
+
+MAX_FEATURES = 4096
+"""Of a prompt; ours are far fewer."""
 
 
 class KeptFacts(Facts):
@@ -93,10 +101,55 @@ def kept_load(entry: Entry, pool: str) -> PoolLoad:
     return load
 
 
+class KeptPrompt(Prompt):
+    """As the log has it: without the sentence's vector."""
+
+    __slots__ = ()
+
+    @property
+    def vector(self) -> Vector:
+        raise NotKept("text")
+
+
+def kept_prompt(entry: Entry) -> Prompt | None:
+    """ValueError if no prompt can be like that."""
+    form = entry.selection or {}
+    features, domains = form.get("features"), form.get("domains", NO_LABELS)
+    if features is None:
+        return None
+    if not isinstance(features, list) or not isinstance(domains, dict) or len(features) > MAX_FEATURES:
+        raise ValueError("selection.features")
+    need, difficulty = form.get("need"), form.get("difficulty")
+    if not is_number(need) or not is_number(difficulty):
+        raise ValueError("selection")
+    if not all(map(is_number, (*features, *domains.values()))):
+        raise ValueError("selection.features")
+    return KeptPrompt(need, difficulty, domains, np.array(features, np.float64), np.zeros(0, np.float32))
+
+
+def kept_previous(entry: Entry) -> Previous | None:
+    """The conversation's turn before. ValueError if there is none like that."""
+    form = (entry.selection or {}).get("previous")
+    if form is None:
+        return None
+    if not isinstance(form, dict) or not isinstance(form.get("pool"), str):
+        raise ValueError("selection.previous")
+    found = Previous(**{name: form[name] for name in Previous._fields if name in form})
+    if not all(is_number(value) and value >= 0 for value in found[1:4]) or not isinstance(found.tool_loop, bool):
+        raise ValueError("selection.previous")
+    return found
+
+
+def kept_budget(entry: Entry) -> float | None:
+    """USD"""
+    found = (entry.selection or {}).get("budget")
+    return float(found) if is_number(found) else None
+
+
 class KeptReadings(Readings):
     """What signals said then, where they are declared now as they were; else what they say of what was kept."""
 
-    __slots__ = ("_entry", "_ready", "_same", "missing")
+    __slots__ = ("_entry", "_ready", "_same", "_same_encoder", "missing")
 
     def __init__(
         self,
@@ -105,10 +158,11 @@ class KeptReadings(Readings):
         entry: Entry,
         facts: KeptFacts,
         ready: Callable[[], bool],
+        same_encoder: bool = False,
     ) -> None:
         """`same` are the signals whose declaration has not changed; `ready` is whether the neural ones can read."""
         super().__init__(signals, facts)
-        self._same, self._entry, self._ready = same, entry, ready
+        self._same, self._entry, self._ready, self._same_encoder = same, entry, ready, same_encoder
         self.missing: dict[str, str] = {}  # signals that cannot be asked, and what they would have had to read
 
     def __getitem__(self, name: str, /) -> SignalValue:
@@ -121,6 +175,21 @@ class KeptReadings(Readings):
         if name in self.missing:
             raise NotKept(self.missing[name])
         return self._evaluated(name)
+
+    @property
+    def has_text(self) -> bool:
+        return self._entry.messages is not None
+
+    def prompt(self, afresh: bool = False) -> Prompt | None:
+        """As it was read then, or if that was not kept or `afresh`, read again; NotKept where neither can be."""
+        kept = kept_prompt(self._entry) if self._same_encoder and not afresh else None
+        if kept is not None:
+            return kept
+        if not self.has_text:
+            raise NotKept("text")
+        if not self._ready():
+            raise NeedsEncoding(())
+        return super().prompt()
 
     def _evaluated(self, name: str) -> SignalValue:
         facts = self._facts

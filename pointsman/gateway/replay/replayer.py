@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pointsman.gateway.app import Rules, build_runtime
-from pointsman.gateway.encoders import prepare
+from pointsman.gateway.encoders import introduce, prepare
 from pointsman.gateway.errors import ModelNotFound, NoRoute
 from pointsman.gateway.fingerprint import fingerprints
 from pointsman.gateway.policy import build_policy
 from pointsman.gateway.rehearse import encoding
 from pointsman.gateway.replay.entries import UNDECIDED, Entry, Form
-from pointsman.gateway.replay.kept import KeptFacts, KeptReadings
+from pointsman.gateway.replay.kept import KeptFacts, KeptReadings, kept_budget, kept_previous
 from pointsman.gateway.routing import fitting
-from pointsman.gateway.schema import Config
+from pointsman.gateway.schema.config import Config
+from pointsman.gateway.schema.pools import Price
 from pointsman.policies.expr import Reference, SignalRef
-from pointsman.policies.replay import Replay
+from pointsman.policies.replay import NotKept, Replay
 from pointsman.policies.select.base import Selector
 from pointsman.policies.select.context import Context
 from pointsman.policies.select.sums import NOTHING
-from pointsman.policies.types import EXPLICIT, Decision
+from pointsman.policies.types import EXPLICIT, Choice, Decision
 from pointsman.policies.why import Course
 from pointsman.signals.encoder.batcher import Batcher
 from pointsman.signals.encoder.encoding import Encoder
 from pointsman.signals.facts import PoolLoad, Route
+from pointsman.signals.prompt import Prompt
+
+T = TypeVar("T")
 
 MAX_CONFIGS = 1024
 """Configurations of one log that are told apart, the latest ones."""
@@ -46,6 +50,8 @@ class Replayed(NamedTuple):
     asked: str | None = None  # the pool that would be asked first
     cost: float | None = 0.0  # USD; None: the log does not say how many tokens it would be
     missing: tuple[Missing, ...] = ()
+    decision: Decision | None = None  # that of `decided`, where its selector chooses
+    readings: KeptReadings | None = None
 
 
 class _Then(NamedTuple):
@@ -54,6 +60,7 @@ class _Then(NamedTuple):
     signals: frozenset[str] = frozenset()  # all that it declared
     same: frozenset[str] = frozenset()  # signals whose declaration is the same
     targets: frozenset[str] = frozenset()  # decisions whose models and selector are the same
+    encoder: bool = False  # whether it is the same
 
 
 _UNHEARD = _Then()
@@ -66,10 +73,21 @@ class Replayer:
         self._configs: dict[str, _Then] = {}
         self._turns = 0
         self._random = Random(0)  # so that the same log gives the same answer
+        self._views: dict[str, Any] = {}
         self._batcher: Batcher | None = None
         names = [None, *config.aliases, *runtime.virtual]
         self._chosen = {name: self._course(name) for name in names}
         self._explicit = Replay(Course(runtime.guards, None), runtime.signals)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        runtime = self._runtime
+        return [d for policy in (runtime.policy, *runtime.virtual.values()) for d in policy.decisions]
+
+    def price(self, pool: str) -> Price:
+        """Nothing for a pool that there is no more."""
+        found = self._runtime.pools.get(pool)
+        return Price() if found is None else found.config.price
 
     def heard(self, form: Form) -> None:
         """The log says of what its next entries are. ValueError if it does not."""
@@ -80,7 +98,10 @@ class Replayer:
         if len(self._configs) >= MAX_CONFIGS:
             del self._configs[next(iter(self._configs))]
         self._configs[config] = _Then(
-            frozenset(signals), _equal(signals, self._declared.signals), _equal(decisions, self._declared.decisions)
+            frozenset(signals),
+            _equal(signals, self._declared.signals),
+            _equal(decisions, self._declared.decisions),
+            form.get("encoder") == self._declared.encoder,
         )
 
     def replay(self, entry: Entry) -> Replayed:
@@ -91,7 +112,7 @@ class Replayer:
         if not chosen and not passed_on and facts.model not in runtime.models:
             return _nowhere(entry, UNDECIDED[ModelNotFound.code])
         then = self._configs.get(entry.config, _UNHEARD) if entry.config else _UNHEARD
-        readings = KeptReadings(runtime.signals, then.same, entry, facts, self._ready)
+        readings = KeptReadings(runtime.signals, then.same, entry, facts, self._ready, then.encoder)
         course = self._chosen[facts.model] if chosen else self._explicit
         told = encoding(readings, self._encoder, lambda: course.decide(readings, facts.pools))
         if len(told.possible) > 1:
@@ -100,7 +121,7 @@ class Replayer:
             missing = tuple(_missing(ref, readings, then) for ref in told.missing)
             return Replayed(entry, None, None if still else True, missing=missing)
         if told.possible[0] is not None:
-            return self._decided(entry, facts, told.possible[0], then)
+            return self._decided(entry, facts, told.possible[0], then, readings)
         return _nowhere(entry, UNDECIDED[NoRoute.code]) if chosen else self._named(entry, facts)
 
     def _course(self, model: str | None) -> Replay:
@@ -108,15 +129,22 @@ class Replayer:
         policy = runtime.policy if model is None else runtime.virtual.get(model, runtime.policy)
         return Replay(Course(runtime.guards_of(model), policy), runtime.signals)
 
-    def _decided(self, entry: Entry, facts: KeptFacts, decision: Decision, then: _Then) -> Replayed:
+    def _decided(
+        self, entry: Entry, facts: KeptFacts, decision: Decision, then: _Then, readings: KeptReadings
+    ) -> Replayed:
         same = decision.name == entry.decided
         changed = not same or decision.models != tuple(entry.candidates)
         if decision.selector is None:
             return Replayed(entry, decision.name, changed)
+        made = Replayed(entry, decision.name, changed, decision=decision, readings=readings)
         if same and decision.name in then.targets:  # then nothing changes for it, whichever pool it was
-            return Replayed(entry, decision.name, changed, entry.asked, self._stays(entry))
-        asked = self._first(facts, decision.selector)
-        return Replayed(entry, decision.name, changed, asked, self._cost(entry, asked))
+            return made._replace(asked=entry.asked, cost=self._stays(entry))
+        try:
+            asked = self._first(facts, decision, readings)
+        except NotKept as error:
+            missing = Missing(f"select of {decision.name}", "the prompt was not read then", str(error))
+            return made._replace(cost=None, missing=(missing,))
+        return made._replace(asked=asked, cost=self._cost(entry, asked))
 
     def _named(self, entry: Entry, facts: KeptFacts) -> Replayed:
         """The request named a pool or a model, or a path that is passed on, which the log does not have."""
@@ -130,12 +158,29 @@ class Replayer:
             return Replayed(entry, EXPLICIT, changed, None, None)
         return Replayed(entry, EXPLICIT, changed, names[0], self._cost(entry, names[0]))
 
-    def _first(self, facts: KeptFacts, selector: Selector[Any]) -> str:
-        def load(pool: str) -> PoolLoad:
-            return facts.pools(pool) if pool in facts.entry.pools else PoolLoad()
+    def _first(self, facts: KeptFacts, decision: Decision, readings: KeptReadings) -> str:
+        selector = decision.selector
+        assert selector is not None
+        if decision.name not in self._views:
+            self._views[decision.name] = selector.view(NOTHING)
+        view, turn = self._views[decision.name], self._turn()
 
-        order = selector.choose(Context(facts, load, turn=self._turn()), selector.view(NOTHING), self._random).pools
+        def choose(prompt: Prompt | None) -> Choice:
+            return selector.choose(rebuilt(facts, prompt, turn), view, self._random)
+
+        order = self.with_prompt(selector, readings, choose).pools
         return fitting(tuple(self._runtime.pools[name] for name in order), facts)[0].name
+
+    def with_prompt(self, selector: Selector[Any], readings: KeptReadings, ask: Callable[[Prompt | None], T]) -> T:
+        """What `ask` says, given the prompt if the selector reads it. NotKept if it needs more than there is."""
+        if not selector.reads_prompt:
+            return ask(None)
+        try:
+            return encoding(readings, self._encoder, lambda: ask(readings.prompt()))
+        except NotKept:
+            if not readings.has_text:
+                raise
+        return encoding(readings, self._encoder, lambda: ask(readings.prompt(afresh=True)))
 
     def _turn(self) -> int:
         self._turns += 1
@@ -160,7 +205,17 @@ class Replayer:
         if self._batcher is None:
             self._batcher = prepare(self._runtime.signals.values(), self._runtime.config.encoder, prompts=True)
             assert self._batcher is not None
+            introduce((self._runtime.policy, *self._runtime.virtual.values()), self._batcher)
         return self._batcher.encoder
+
+
+def rebuilt(facts: KeptFacts, prompt: Prompt | None, turn: int) -> Context:
+    """What the selector is told; pools of whose state nothing was kept count as idle."""
+
+    def load(pool: str) -> PoolLoad:
+        return facts.pools(pool) if pool in facts.entry.pools else PoolLoad()
+
+    return Context(facts, load, prompt, kept_previous(facts.entry), turn, kept_budget(facts.entry))
 
 
 def _nowhere(entry: Entry, why: str) -> Replayed:

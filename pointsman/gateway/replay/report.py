@@ -48,13 +48,13 @@ def tables(tally: Tally) -> Iterator[Table]:
     """Those that have rows."""
     total = tally.all.requests
     rows = [
-        (_shown(pair.then), _now(pair), f"{cell.requests:,}", _share(cell.requests, total), _examples(cell))
+        (shown(pair.then), _now(pair), f"{cell.requests:,}", _share(cell.requests, total), _examples(cell))
         for pair, cell in _ranked(tally)
     ]
     pools = sorted(tally.pools_then.keys() | tally.pools_now.keys())
     load = [_pool(name, tally) for name in pools]
-    tenants = [(_shown(name or "–"), *_counts(sums)) for name, sums in sorted(tally.tenants.items(), key=_by_requests)]
-    missing = [(_shown(m.name), m.why, m.needs, f"{n:,}") for m, n in tally.missing.most_common()]
+    tenants = [(shown(name or "–"), *_counts(sums)) for name, sums in sorted(tally.tenants.items(), key=_by_requests)]
+    missing = [(shown(m.name), m.why, m.needs, f"{n:,}") for m, n in tally.missing.most_common()]
     yield from _table("Decisions", ("then", "now", "requests", "share", "examples"), {2, 3}, rows)
     yield from _table("Pools asked first", ("pool", "then", "now", "change"), {1, 2, 3}, load)
     if any(name is not None for name in tally.tenants):
@@ -78,8 +78,8 @@ def lines(table: Table) -> Iterator[str]:
 def changed_line(replayed: Replayed) -> str:
     entry = replayed.entry
     pair = Pair(entry.decided or "", replayed.decided, replayed.changed)
-    pools = f"  {_shown(entry.asked or '–')} → {_shown(replayed.asked or '–')}"
-    return f"{_time(entry.time)}  {_shown(entry.id)}  {_shown(pair.then)} → {_now(pair)}{pools}"
+    pools = f"  {shown(entry.asked or '–')} → {shown(replayed.asked or '–')}"
+    return f"{_time(entry.time)}  {shown(entry.id)}  {shown(pair.then)} → {_now(pair)}{pools}"
 
 
 def changed_form(replayed: Replayed) -> Form:
@@ -159,7 +159,7 @@ def _table(title: str, columns: Sequence[str], numbers: set[int], rows: Sequence
 def _pool(name: str, tally: Tally) -> tuple[str, ...]:
     then, now = tally.pools_then[name], tally.pools_now[name]
     change = f"{(now - then) / then:+.1%}" if then else "new" if now else "–"
-    return _shown(name), f"{then:,}", f"{now:,}", change
+    return shown(name), f"{then:,}", f"{now:,}", change
 
 
 def _counts(sums: Sums) -> tuple[str, ...]:
@@ -170,11 +170,11 @@ def _counts(sums: Sums) -> tuple[str, ...]:
 def _now(pair: Pair) -> str:
     if pair.now is None:
         return "another one" if pair.changed else CANNOT_TELL
-    return f"{_shown(pair.now)}, other models" if pair.changed and pair.now == pair.then else _shown(pair.now)
+    return f"{shown(pair.now)}, other models" if pair.changed and pair.now == pair.then else shown(pair.now)
 
 
 def _examples(cell: Cell) -> str:
-    return " ".join(map(_shown, cell.examples))
+    return " ".join(map(shown, cell.examples))
 
 
 def _relative(sums: Sums) -> str:
@@ -201,6 +201,6 @@ def _time(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """What a terminal would take for a command becomes a dot."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)

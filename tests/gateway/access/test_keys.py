@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from pointsman.gateway.access.keys import Identity, KeyRing
 from pointsman.gateway.errors import Unauthorized
-from pointsman.gateway.schema import AdminConfig, AuthConfig
+from pointsman.gateway.schema.access import AdminConfig, AuthConfig
 
 TEAM_A = Identity("team-a", frozenset({"premium"}))
 TEAM_B = Identity("team-b")

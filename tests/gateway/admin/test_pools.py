@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from pointsman.gateway.schema import MAX_ENDPOINTS
+from pointsman.gateway.schema.pools import MAX_ENDPOINTS
 from tests.support.clients import MESSAGES, Answered, call, chat, openai_sdk
 from tests.support.gateway import Served, config, pool, serving
 from tests.support.upstream import Exchange, ScriptedUpstream, answer_hello, chunk, completion, scripted

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pointsman.gateway.commands.demo_pools import endpoints_of, engine_of, port_of, simulated
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.gateway.sim.engine import EngineOptions
 
 

@@ -9,13 +9,18 @@ import pty
 import re
 import subprocess
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 import yaml
 
 from pointsman.gateway import cli
+from pointsman.gateway.learning.lessons import Notebook
+from pointsman.gateway.learning.store import Batch, Snapshot, Store
+from pointsman.policies.select.sums import Sums
 from tests.support.clients import chat
 from tests.support.gateway import config, pool, serving
 from tests.support.logged import Logged, write_policy
@@ -214,6 +219,10 @@ def test_an_empty_log(new: Path, tmp_path: Path, capsys: Captured) -> None:
         (["missing.jsonl", "{new}"], 1, "cannot read missing.jsonl: No such file or directory"),
         (["{log}", "missing.yaml"], 2, "missing.yaml"),
         (["{log}"], 2, "Missing argument"),
+        (["{log}", "{new}", "--learn"], 2, "--learn, --state and --clip are of --select"),
+        (["{log}", "{new}", "--select", "rst={{by: static}}"], 2, "no such decision; did you mean `rest`?"),
+        (["{log}", "{new}", "--select", "--state", "missing.db"], 1, "cannot read missing.db"),
+        (["{log}", "{new}", "--select", "--clip", "0"], 2, "--clip"),
     ],
 )
 def test_bad_usage(arguments: list[str], status: int, said: str, log: Path, new: Path, capsys: Captured) -> None:
@@ -243,6 +252,94 @@ def test_on_a_terminal_the_tables_are_set_in_its_width(log: Path, new: Path) -> 
     assert re.search(r"^lawyer +lawyer, other models +2 +20\.0% +r2 r7 *\r?$", plain, re.MULTILINE)
 
 
+# Selectors
+
+
+@pytest.fixture
+def explored(tmp_path: Path) -> Path:
+    """Four hundred requests, half of them to each pool, all of them rewarded; `large` is better."""
+    halves = {**REST, "models": ["small", "large"], "select": {"by": "weighted", "weights": {"small": 1, "large": 1}}}
+    logged, random = Logged(tmp_path, policy(halves)), Random(0)
+    for _ in range(400):
+        form = logged.ask(random=random)
+        logged.reward(form["id"], float(random.random() < (0.9 if form["choice"]["pool"] == "large" else 0.4)))
+    path = tmp_path / "explored.jsonl"
+    path.write_bytes(b"".join(logged.lines))
+    return path
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    return write(tmp_path / "large.yaml", policy({**REST, "models": ["large", "small"]}))
+
+
+def test_what_the_selectors_of_a_file_would_have_been_worth(explored: Path, large: Path, capsys: Captured) -> None:
+    assert cli.run(["replay", str(explored), str(large), "--select"]) == 0
+    out = capsys.readouterr().out
+    _, _, told = out.partition("rest: static, where the log has weighted 400\n")
+    table, notes = told.splitlines()[:6], told.splitlines()[6:]
+    assert table[0].split("  ")[0] == ""
+    assert re.search(
+        r"^quality +400 +\d+ +0\.6\d+ \[0\.\d+, 0\.\d+\]( +0\.\d+ \[0\.\d+, [01]\.?\d*\]){3} +\+0\.\d+ .* better$",
+        table[2],
+    )
+    assert table[3].startswith("cost, USD per 1,000")
+    assert table[3].endswith("worse")
+    assert notes[0] == "  400 requests; 100.0% with a reward"
+    assert notes[2].startswith("  utility = 0.6 quality - 0.3 cost / 20 - 0.1 latency / 1")
+    form = report(capsys, explored, large, "--select")
+    [found] = form["selection"]
+    assert (found["decision"], found["by"], found["then"], found["evaluated"], found["left_out"]) == (
+        "rest", "static", {"weighted": 400}, 400, {},
+    )  # fmt: skip
+    quality = found["measures"]["quality"]
+    assert (quality["verdict"], quality["why"], quality["known"]) == ("better", None, 400)
+    assert quality["dr"]["low"] < 0.9 < quality["dr"]["high"]
+    assert quality["difference"]["low"] > 0
+    assert found["overlap"]["largest_weight"] == pytest.approx(2)
+    assert "selection" not in report(capsys, explored, large)
+
+
+def test_another_selector_without_another_file(explored: Path, large: Path, capsys: Captured) -> None:
+    what_if = "rest={by: weighted, weights: {small: 1}}"
+    for arguments in (["--select", what_if, explored, large], [explored, large, f"--select={what_if}"]):
+        [found] = report(capsys, *arguments)["selection"]
+        assert found["by"] == "weighted"
+        assert found["measures"]["quality"]["verdict"] == "worse"
+        assert found["measures"]["cost"]["verdict"] == "better"
+
+
+def test_what_was_learned_before(explored: Path, tmp_path: Path, capsys: Captured) -> None:
+    notebook = Notebook(("rest", "elo"), 0.0)
+    notebook.sums = Sums(3, {"wins/small": np.ones(2)})
+    store = Store(tmp_path / "learned.db")
+    store.save(Batch({notebook.subject: Snapshot.of(notebook)}, {}))
+    store.close(10)
+    read = {**REST, "models": ["large", "small"], "select": {"by": "elo"}}
+    new = write(tmp_path / "elo.yaml", policy(read))
+    [found] = report(capsys, explored, new, "--select", "--state", tmp_path / "learned.db")["selection"]
+    assert found["by"] == "elo"
+    assert found["evaluated"] + sum(found["left_out"].values()) == 400
+    assert any("very outcomes" in note for note in found["notes"])
+
+
+def test_only_the_decisions_that_are_named(explored: Path, tmp_path: Path, capsys: Captured) -> None:
+    new = write(tmp_path / "two.yaml", policy(HURRY, {**REST, "models": ["large", "small"]}))
+    whole = [one["decision"] for one in report(capsys, explored, new, "--select")["selection"]]
+    one = [one["decision"] for one in report(capsys, explored, new, "--select", "rest={by: static}")["selection"]]
+    both = report(capsys, explored, new, "--select", "rest={by: static}", "--select")["selection"]
+    assert (whole, one, [one["decision"] for one in both]) == (["hurry", "rest"], ["rest"], ["hurry", "rest"])
+
+
+def test_where_it_cannot_tell_it_says_why(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    new = write(tmp_path / "larger.yaml", policy(HURRY, LAWYER, {**REST, "models": ["large", "small"]}))
+    assert cli.run(["replay", str(log), str(new), "--select", "rest={by: static}"]) == 0
+    out = capsys.readouterr().out
+    assert "  cannot tell utility, quality: no outcomes are known\n" in out
+    why = "the log left nothing to chance, and 100% of its choices were never tried"
+    assert f"  cannot tell cost, latency, failed: {why}\n" in out
+
+
 # With the gateway itself
 
 
@@ -250,6 +347,34 @@ async def answer(exchange: Exchange) -> None:
     usage = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
     choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
     await exchange.respond({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})
+
+
+async def test_a_gateways_own_log_has_what_estimates_need(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "decisions.jsonl"
+    halves = {**REST, "models": ["small", "large"], "select": {"by": "weighted", "weights": {"small": 1, "large": 1}}}
+    async with scripted(answer) as up:
+        pools = {
+            name: pool(up.url, model=name, price={"input": price, "output": price})
+            for name, price in (("small", 1.0), ("large", 10.0))
+        }
+        policy = config(pools, [halves], log={"decisions": {"path": str(path)}})
+        async with serving(policy) as gateway:
+            for _ in range(24):
+                await chat(gateway.url)
+            await chat(gateway.url, "large")
+    _, *entries = map(orjson.loads, path.read_bytes().splitlines())
+    chosen = [entry["selection"] for entry in entries[:24]]
+    assert {each["first"] for each in chosen} == {"small", "large"}
+    assert all(each["shares"] == {"small": 0.5, "large": 0.5} and each["propensity"] == 0.5 for each in chosen)
+    assert [each["turn"] for each in chosen] == [*range(24)]
+    assert entries[24]["selection"] is None
+    new = tmp_path / "new.yaml"
+    new.write_text(yaml.safe_dump({**policy, "decisions": [{**halves, "select": {"by": "static"}}]}))
+    capsys.readouterr()
+    [found] = report(capsys, path, new, "--select")["selection"]
+    assert (found["evaluated"], found["overlap"]["outside"]) == (24, 0)
+    assert found["measures"]["cost"]["snips"]["value"] == pytest.approx(1.5)
+    assert found["measures"]["cost"]["why"].startswith("too few effective samples")
 
 
 async def test_a_gateways_own_log_after_a_reload(tmp_path: Path, capsys: Captured) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pointsman.gateway.observe.outcome import Attempt, Cause, Chosen, Outcome, Result, Stage, Timings, Usage
+from pointsman.gateway.observe.outcome import Attempt, Cause, Chosen, Outcome, Result, Stage, Step, Timings, Usage
+from pointsman.policies.cascade import Verdict
 from pointsman.signals.base import FALSE, TRUE, UNKNOWN, SignalValue
 from pointsman.signals.facts import Facts, Message, PoolLoad, Route
 
@@ -44,6 +45,7 @@ def make_outcome() -> MakeOutcome:
             "gaps": 0.08,
             "usage": Usage(10, 20, 4),
             "cost": 0.000027,
+            "finish": "stop",
             "signals": {
                 "urgent": TRUE,
                 "zh": FALSE,
@@ -57,6 +59,10 @@ def make_outcome() -> MakeOutcome:
                 Attempt("small", "a", Result.CONNECT, 0.01),
                 Attempt("small", "b", Result.TIMEOUT, 0.2, Cause.RETRY),
                 Attempt("large", "a", Result.OK, 1.2, Cause.FAILOVER),
+            ),
+            "steps": (
+                Step("small", Verdict.REJECTED, "logprob -1", {"logprob": -1.0}, ("judge",), 0.2, 0.00001),
+                Step("large", Verdict.ACCEPTED, "last"),
             ),
         }
         return Outcome(**(usual | changes))

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from pointsman.gateway.observe.decision_log import COMPLAIN, DecisionLog
 from pointsman.gateway.observe.outcome import Outcome
-from pointsman.gateway.schema import DecisionLogConfig
+from pointsman.gateway.schema.running import DecisionLogConfig
 from pointsman.signals.base import SignalValue
 
 MakeOutcome = Callable[..., Outcome]

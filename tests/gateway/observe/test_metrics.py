@@ -14,6 +14,7 @@ from pointsman.gateway.observe.known import Known
 from pointsman.gateway.observe.metrics import Metrics
 from pointsman.gateway.observe.outcome import (
     Attempt,
+    Cached,
     Chosen,
     ErrorSource,
     Outcome,
@@ -21,6 +22,7 @@ from pointsman.gateway.observe.outcome import (
     Result,
     Stage,
     Timings,
+    Uncached,
 )
 from pointsman.signals.base import SignalValue
 from pointsman.signals.facts import PoolLoad, Route
@@ -89,6 +91,29 @@ async def test_one_stream_with_a_failover(metrics: Metrics, make_outcome: MakeOu
     found = {re.sub('python="[^"]*"', 'python="PYTHON"', key): value for key, value in samples.items()}
     assert {key: found.get(key) for key in expected} == pytest.approx(expected)
     assert not any(key.startswith(("pointsman_usage_unknown", "pointsman_errors")) for key in samples)
+
+
+async def test_a_hit_asks_no_model_and_counts_what_it_saves(metrics: Metrics, make_outcome: MakeOutcome) -> None:
+    metrics.know(Known(decisions=["hard-math"], categories=["math"]))
+    saved = Cached("math", None, "e1", 0.93, 60.0, seconds=0.0001, saved_seconds=1.5, saved_cost=0.01)
+    nothing = {"usage": None, "cost": None, "attempts": (), "candidates": ("small",)}
+    metrics.record(make_outcome(cache="hit", cached=saved, chosen=Chosen("small", "m", None, "cache"), **nothing))
+    metrics.record(make_outcome(cache="miss", cached=Cached("math", seconds=0.0001, kept=True)))
+    metrics.record(make_outcome(cached=Cached("math", Uncached.VOLATILE)))
+    samples = await scrape(metrics)
+    expected = {
+        'pointsman_cache_lookups_total{category="math",result="hit"}': 1,
+        'pointsman_cache_lookups_total{category="math",result="miss"}': 1,
+        'pointsman_cache_lookups_total{category="math",result="bypass"}': 1,
+        "pointsman_cache_lookup_seconds_count": 2,
+        'pointsman_cache_refused_total{category="math",reason="volatile"}': 1,
+        'pointsman_cache_stored_total{category="math"}': 1,
+        'pointsman_cache_saved_seconds_total{category="math"}': 1.5,
+        'pointsman_cache_saved_usd_total{category="math"}': 0.01,
+    }
+    assert {key: samples.get(key) for key in expected} == pytest.approx(expected)
+    assert not any(key.startswith(("pointsman_usage_unknown", "pointsman_errors")) for key in samples)
+    assert sum(value for key, value in samples.items() if key.startswith("pointsman_selections_total")) == 2
 
 
 async def test_a_refused_request_knows_neither_decision_nor_model(metrics: Metrics, make_outcome: MakeOutcome) -> None:

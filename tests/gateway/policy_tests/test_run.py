@@ -11,7 +11,7 @@ from pointsman.gateway import encoders
 from pointsman.gateway.config import load
 from pointsman.gateway.errors import ConfigError
 from pointsman.gateway.policy_tests.run import Examiner, Result
-from pointsman.gateway.schema import CaseConfig
+from pointsman.gateway.schema.cases import CaseConfig
 from pointsman.signals.encoder.encoding import EncoderError
 from tests.support.encoders import LetterEncoder, head
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.gateway.policy_tests.values import assume, holds, shown
-from pointsman.gateway.schema import Wanted
+from pointsman.gateway.schema.cases import Wanted
 from pointsman.signals.base import Value
 
 

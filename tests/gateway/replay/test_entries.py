@@ -62,3 +62,8 @@ def test_what_is_none(form: dict[str, Any], wrong: dict[str, Any]) -> None:
 )
 def test_what_was_decided(form: dict[str, Any], changes: dict[str, Any], decided: str | None) -> None:
     assert read_entry({**form, **changes}).decided == decided
+
+
+def test_an_answer_from_the_cache_was_no_pools(form: dict[str, Any]) -> None:
+    entry = read_entry(form | {"cache": "hit", "attempts": [], "selection": None})
+    assert (entry.asked, entry.answered, entry.by) == (None, None, None)

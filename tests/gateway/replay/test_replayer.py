@@ -337,6 +337,43 @@ def test_values_that_no_signal_gives_are_no_entry(folder: Path, signals: dict[st
         replay(folder, log, {**log.ask("hello"), "signals": signals}, policy())
 
 
+# Selectors that read prompts
+
+
+def prompted(form: dict[str, Any], need: float) -> dict[str, Any]:
+    told = {"features": [0.0] * 32, "need": need, "difficulty": 0.4, "domains": {"math": 1.0}}
+    return {**form, "selection": {**form["selection"], **told}}
+
+
+FUSED = {"by": "fused", "weights": {"quality": 1, "cost": 0.1, "latency": 0, "load": 0}}
+
+
+def test_a_selector_is_told_the_prompt_that_was_read_then(folder: Path, encoders: list[LetterEncoder]) -> None:
+    log = Logged(folder, policy())
+    new = replayer(folder, log, policy(decision("rest", "true", "small", "large", select=FUSED)))
+    forms = [prompted(log.ask(), need) for need in (0.0, 0.9)]
+    assert [new.replay(read_entry(form)).asked for form in forms] == ["small", "large"]
+    assert not encoders
+
+
+def test_without_the_prompt_it_cannot_be_told_which_pool(folder: Path, encoders: list[LetterEncoder]) -> None:
+    new = policy(decision("rest", "true", "small", "large", select=FUSED))
+    log = Logged(folder, policy())
+    found = replay(folder, log, log.ask(), new)
+    assert (told(found), found.asked, found.cost) == (("rest", False), None, None)
+    assert found.missing == (Missing("select of rest", "the prompt was not read then", "text"),)
+    unheard = Replayer(write_policy(folder / "new.yaml", new))
+    assert unheard.replay(read_entry(prompted(log.ask(), 0.9))).asked is None
+    assert not encoders
+
+
+def test_the_prompt_is_read_again_where_there_is_text(folder: Path, encoders: list[LetterEncoder]) -> None:
+    log = Logged(folder, policy(), text=True)
+    new = policy(decision("rest", "true", "small", "large", select=FUSED))
+    assert replay(folder, log, log.ask("a question"), new).asked is not None
+    assert encoders[0].asked == [["a question"]]
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 ODD = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner), max_leaves=5)
 
