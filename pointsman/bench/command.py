@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pointsman.bench import deciding, machine, memory, overhead, overload, streaming
 from pointsman.bench import signals as neural
+from pointsman.bench.cache import run as cache
 from pointsman.bench.children import ChildFailed, Cores, ended_by_signals
 from pointsman.bench.contenders import BARE, HEURISTIC, OWN, POINTSMAN, Rivals
 from pointsman.bench.fleet import run as fleet
@@ -22,6 +23,8 @@ from pointsman.bench.quality import figures
 from pointsman.bench.quality import run as quality
 from pointsman.bench.quality.run import Subject
 from pointsman.bench.report import Report, Table, markdown, replace_between, show, write_json
+from pointsman.bench.selection import bench as choosing
+from pointsman.bench.selection import run as selection
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 CARD = Path(__file__).parents[1] / "signals" / "models" / "README.md"
@@ -39,6 +42,8 @@ class Part(StrEnum):
     QUALITY = "quality"
     SIGNALS = "signals"
     POLICY = "policy"
+    SELECTION = "selection"
+    CACHE = "cache"
 
 
 def bench(
@@ -49,6 +54,7 @@ def bench(
         bool, typer.Option("--quick", help="A second of each: shows that it works, measures nothing.")
     ] = False,
     write_docs: Annotated[bool, typer.Option("--write-docs", help="Put the tables into docs/benchmarks.md.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Of the cache also a million entries.")] = False,
     rounds: Annotated[int, typer.Option(help="Rounds of overhead and of streaming.", min=1, max=50)] = 5,
     litellm: Annotated[
         Path | None, typer.Option(envvar="LITELLM", exists=True, help="The executable of LiteLLM proxy.")
@@ -57,15 +63,15 @@ def bench(
         Path | None, typer.Option(envvar="PORTKEY", exists=True, help="start-server.js of Portkey gateway.")
     ] = None,
     data: Annotated[
-        Path, typer.Option(envvar="POINTSMAN_BENCH_DATA", help="Folder with the data of fleet, quality and policy.")
+        Path, typer.Option(envvar="POINTSMAN_BENCH_DATA", help="Folder with the data of fleet and of what follows it.")
     ] = Path("../shared/data"),
     signals: Annotated[
         list[Subject] | None, typer.Option("--signal", help="Of the quality only this; may be repeated.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the JSON of each run.")] = Path("bench-results"),
 ) -> None:
-    """Measure the gateway next to bare relays and to other gateways that are installed, its balancers on fleets, and
-    how well its signals judge."""
+    """Measure the gateway next to bare relays and to other gateways that are installed, its balancers on fleets,
+    how well its signals judge, how well its selectors choose, and what its cache is worth."""
     if write_docs and quick:
         raise typer.BadParameter("--quick measures nothing that --write-docs could publish")
     if write_docs and signals:
@@ -88,6 +94,8 @@ def bench(
                 Part.FLEET: lambda: fleet.run(data, sweep.QUICK if quick else sweep.Effort(), images, _say),
                 Part.QUALITY: lambda: quality.run(data, signals, figures.QUICK if quick else figures.Effort(), _say),
                 Part.POLICY: lambda: deciding.run(data, deciding.QUICK if quick else deciding.Effort(), _say),
+                Part.CACHE: lambda: cache.run(data, _cache_effort(quick, full), images, _say),
+                Part.SELECTION: lambda: selection.run(data, choosing.QUICK if quick else choosing.Effort(), _say),
             }
             for part in chosen:
                 report = runs[part]()
@@ -102,6 +110,10 @@ def bench(
         _say(f"pointsman bench: error: {error}")
         raise typer.Exit(1) from error
     raise typer.Exit(1 if failed else 0)
+
+
+def _cache_effort(quick: bool, full: bool) -> cache.Effort:
+    return cache.QUICK if quick else cache.FULL if full else cache.Effort()
 
 
 def _say(line: str) -> None:
@@ -130,7 +142,7 @@ def _command(part: Part, rounds: int, rivals: Rivals) -> str:
     if part is Part.OVERHEAD:
         words += ["--litellm PATH"] if rivals.litellm else []
         words += ["--portkey PATH"] if rivals.portkey else []
-    if part in (Part.FLEET, Part.QUALITY, Part.POLICY):
+    if part in (Part.FLEET, Part.QUALITY, Part.POLICY, Part.SELECTION, Part.CACHE):
         words.append("--data DIR")
     return " ".join(words)
 
@@ -138,7 +150,7 @@ def _command(part: Part, rounds: int, rivals: Rivals) -> str:
 def _where(part: Part, report: Report, described: dict[str, Any]) -> dict[str, Any]:
     if part is Part.FLEET:
         return described | {"placement": _NOWHERE}
-    if part is Part.QUALITY:
+    if part in (Part.QUALITY, Part.SELECTION, Part.CACHE):
         return described | {"placement": _ANYWHERE, "versions": described["versions"] | report.data.get("model", {})}
     return described
 

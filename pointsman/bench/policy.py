@@ -59,7 +59,7 @@ def signals() -> dict[str, dict[str, Any]]:
         "app": {"type": "header", "name": "x-app"},
         "team": {"type": "tenant"},
         "admin": {"type": "role", "any": ["admin", "operator"]},
-        "night": {"type": "schedule", "hours": "22:00-06:00"},
+        "night": {"type": "schedule", "hours": "03:59-04:00"},
     }
 
 

@@ -22,7 +22,7 @@ from pointsman.bench.neural_policy import TOOLS, built
 from pointsman.bench.prompts import DENSE, Prompts
 from pointsman.bench.summary import percentile
 from pointsman.gateway.encoders import prepare
-from pointsman.gateway.schema import EncoderConfig
+from pointsman.gateway.schema.running import EncoderConfig
 from pointsman.signals.base import Signal
 from pointsman.signals.encoder.batcher import Batcher
 from pointsman.signals.facts import Facts, Message, Route

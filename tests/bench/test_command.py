@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.bench import command, deciding, machine, memory, overhead, overload, signals, streaming
+from pointsman.bench.cache import run as cache
 from pointsman.bench.children import ChildFailed
 from pointsman.bench.command import Part
 from pointsman.bench.fleet import run as fleet
@@ -36,6 +37,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
         Part.QUALITY: quality,
         Part.SIGNALS: signals,
         Part.POLICY: deciding,
+        Part.CACHE: cache,
     }
     for part, module in modules.items():
 
@@ -52,11 +54,11 @@ _MACHINE = ("date", "processor", "cores", "kernel", "python", "placement")
 
 def test_everything_is_measured_by_default(ran: Ran, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["bench"]) == 0
-    assert ran == ["overhead", "streaming", "memory", "overload", "fleet", "quality", "signals", "policy"]
+    assert ran == ["overhead", "streaming", "memory", "overload", "fleet", "quality", "signals", "policy", "cache"]
     captured = capsys.readouterr()
     assert "a row of streaming" in captured.out
     assert "Placement: " in captured.err
-    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 8
+    assert len(list((tmp_path / "bench-results").glob("*.json"))) == 9
 
 
 def test_the_parts_that_are_named(ran: Ran) -> None:
@@ -94,6 +96,14 @@ def test_the_data_may_be_anywhere(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("POINTSMAN_BENCH_DATA", "there")
     run(["bench", "fleet"])
     assert folders == [Path("elsewhere"), Path("there")]
+
+
+def test_a_million_entries_only_if_they_are_wanted(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest: list[int] = []
+    monkeypatch.setattr(cache, "run", lambda *given: largest.append(max(each.entries for each in given[1].shapes)))
+    run(["bench", "cache"])
+    run(["bench", "cache", "--full"])
+    assert largest == [100_000, 1_000_000]
 
 
 def test_a_part_that_breaks_is_one_line(

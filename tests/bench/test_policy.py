@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def routed_by(runtime: Runtime) -> Routed:
     assert runtime.keys is not None
     identity = runtime.keys.authenticate(policy.CLIENT)
     inbound = Inbound(Route.CHAT, "POST", "/chat/completions", b"", policy.CLIENT, raw, orjson.loads(raw))
-    facts = build_facts(inbound, identity, runtime.load)
+    facts = build_facts(inbound, identity, runtime.load)._replace(now=datetime(2026, 3, 2, 12, tzinfo=UTC))
     return route_request(runtime, facts, inbound.path, Readings(runtime.signals, facts), None)
 
 

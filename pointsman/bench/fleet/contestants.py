@@ -8,7 +8,7 @@ from random import Random
 from pointsman.gateway.pools.balance.base import Balancer
 from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 
 RANDOM = "random"
 

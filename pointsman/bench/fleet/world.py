@@ -16,7 +16,7 @@ from pointsman.gateway.pools.endpoint import Endpoint
 from pointsman.gateway.pools.lease import Lease, Result
 from pointsman.gateway.pools.load import Reading
 from pointsman.gateway.pools.pool import Pool
-from pointsman.gateway.schema import PoolConfig
+from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.gateway.sim import engine
 
 _JITTER = 0.2  # as the gateway's monitor has it
