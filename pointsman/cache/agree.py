@@ -60,7 +60,7 @@ def agree(left: str, right: str, similarity: float | None = None) -> bool | None
         return None
     if (said := _sides(one, other)) is not None:
         return said
-    shorter, longer = sorted((one, other), key=lambda read: len(read.words))
+    shorter, longer = sorted((one, other), key=lambda read: (len(read.words), read.plain))
     if len(shorter.words) <= _SHORT:
         return _point(shorter, longer)
     return _whole(one, other, similarity)

@@ -50,7 +50,7 @@ from pointsman.gateway.refusal import Refusals, Unread
 from pointsman.gateway.relay.aside import Aside
 from pointsman.gateway.relay.upstream import Upstream
 from pointsman.gateway.reloading import Proposal
-from pointsman.gateway.runtime import Runtime, caches, hedges, model_names, reuses, slos, standings
+from pointsman.gateway.runtime import Runtime, hedges, model_names, reuses, slos, standings
 from pointsman.gateway.schema.access import ServerConfig
 from pointsman.gateway.schema.config import Config
 from pointsman.gateway.trial import Trial
@@ -116,7 +116,7 @@ def build_runtime(
     return Runtime(
         config, signals, policy, virtual, policy.guards(), encoder, pools, model_names(pools),
         standings(config), slos(config), hedges(config), keys, admin, origins, admin_origins,
-        declared, learner or Learner(), caching, caches(config), reuses(config),
+        declared, learner or Learner(), caching, config.cache_sortings, reuses(config),
     )  # fmt: skip
 
 
@@ -169,6 +169,7 @@ class Gateway:
         )  # fmt: skip
         self.runtime = replace(self.runtime, caching=self._caching)
         self.metrics.watch_cache(lambda: self._caching.stats())
+        self.metrics.watch_store(lambda: (self._caching.kind, self._caching.cache.store.health()))
         self.metrics.watch_flights(lambda: self._caching.flights.followers)
         self.metrics.watch_verifying(self._verifying.estimates)
         self.metrics.watch_reusing(self.reusing.effects)
@@ -418,6 +419,6 @@ def _known(runtime: Runtime, candidate: Candidate | None) -> Known:
         endpoints=[e.name for p in runtime.pools.values() for e in p.endpoints],
         signals={name: signal.known_labels or () for name, signal in signals.items()},
         selectors=[d.select.by for d in decisions],
-        categories=[d.cache for d in decisions if d.cache is not None],
+        categories=[name for config in configs for s in config.cache_sortings.values() for name in s.names],
         candidates=[d.name for d in candidate.config.all_decisions] if candidate is not None else (),
     )

@@ -88,7 +88,7 @@ def examine_document(document: Document, analysed: bool = True) -> Examined:
     config, problems = _validate(document)
     sections = _sections(document.data)
     built = _build(sections)
-    findings = [*cross_check(sections), *built.findings, *_tests(document.data, sections, built)]
+    findings = [*cross_check(sections, built), *built.findings, *_tests(document.data, sections, built)]
     usable = all(finding.severity != "error" for finding in findings)
     if usable and config is not None:
         findings += client_labels(sections, built)
@@ -207,6 +207,7 @@ def _analysis(built: Build, sections: Sections, config: Config) -> list[Finding]
     judges = {sections.judge.pool} if sections.judge is not None else set()
     judges |= {each.verify.judge for each in config.cache.categories.values() if each.verify and each.verify.judge}
     used = {("pools", name) for name in judges}
+    used |= {("signals", sorting.signal) for sorting in config.cache_sortings.values() if sorting.signal is not None}
     everywhere = [f for f in everywhere if f.keys not in used]
     own = [f for findings in found for f in findings if f.keys[0] not in ("signals", "pools")]
     return [*(f for f in everywhere if f not in own), *own]

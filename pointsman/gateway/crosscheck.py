@@ -9,19 +9,20 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pointsman.cache.categories import BUILT_IN, UNBENT
+from pointsman.cache.sorting import Sorting, by_label
 from pointsman.gateway.access.origin import Origins, is_loopback
 from pointsman.gateway.document import Keys
 from pointsman.gateway.policy import Build, Finding, Written
 from pointsman.gateway.schema.access import AuthConfig, ServerConfig
 from pointsman.gateway.schema.cache import CacheConfig
-from pointsman.gateway.schema.decisions import DecisionConfig
+from pointsman.gateway.schema.decisions import CacheByConfig, DecisionConfig
 from pointsman.gateway.schema.pools import Discover, PoolConfig
 from pointsman.gateway.schema.running import JudgeConfig
 from pointsman.gateway.wording import quoted
 from pointsman.policies.conditions import used
 from pointsman.policies.expr import KEYWORDS, SignalRef, references
 from pointsman.policies.nearest import did_you_mean
-from pointsman.signals.base import SignalOptions
+from pointsman.signals.base import Shape, SignalOptions
 from pointsman.signals.role import RoleOptions
 from pointsman.signals.tenant import TenantOptions
 from pointsman.signals.text import as_label
@@ -74,7 +75,7 @@ class Sections:
     category_names: Collection[str]
 
 
-def cross_check(sections: Sections) -> Iterator[Finding]:
+def cross_check(sections: Sections, built: Build) -> Iterator[Finding]:
     if sections.server is not None:
         yield from _listening(sections.server, sections.has_auth)
     yield from _aliases(sections)
@@ -88,17 +89,17 @@ def cross_check(sections: Sections) -> Iterator[Finding]:
     yield from _client_signals(sections)
     yield from _tenants(sections)
     yield from _judge(sections)
-    yield from _cached(sections)
+    yield from _cached(sections, built)
     if sections.cache is not None:
-        yield from _categories(sections, sections.cache)
+        yield from _categories(sections, sections.cache, built)
         yield from _groups(sections, sections.cache)
     for keys, decision in sections.decisions.items():
         yield from _slo(keys, decision)
         yield from _asked(keys, decision, sections.pool_names)
-        yield from _reused(keys, decision, sections.cache)
+        yield from _reused(keys, decision, sections, built)
 
 
-def _reused(keys: Keys, decision: DecisionConfig, cache: CacheConfig | None) -> Iterator[Finding]:
+def _reused(keys: Keys, decision: DecisionConfig, sections: Sections, built: Build) -> Iterator[Finding]:
     reuse = decision.reuse
     if reuse is None:
         return
@@ -110,8 +111,8 @@ def _reused(keys: Keys, decision: DecisionConfig, cache: CacheConfig | None) -> 
                 yield Finding(f"{quoted(pool)} is none of the decision's `models`{hint}", place)
             elif key == "into" and pool in reuse.sources:
                 yield Finding(f"{quoted(pool)} would learn from itself; it is in `from` already", place)
-    category = None if cache is None or decision.cache is None else cache.categories.get(decision.cache)
-    if decision.cache is None or (category is not None and not category.semantic):
+    written = {} if sections.cache is None else sections.cache.categories
+    if all(name in written and not written[name].semantic for name in _names(decision, sections, built)):
         message = "examples are kept answers to similar questions; add `cache: true`, or a category that is `semantic`"
         yield Finding(message, (*keys, "reuse"), at_key=True)
     elif decision.select.by in PROCEDURES:
@@ -232,23 +233,51 @@ def _judge(sections: Sections) -> Iterator[Finding]:
             yield Finding(message, ("learning", "judge", "decisions", position))
 
 
-def _cached(sections: Sections) -> Iterator[Finding]:
-    """Categories that decisions name."""
+def _names(decision: DecisionConfig, sections: Sections, built: Build) -> list[str]:
+    """The categories in which its answers may be."""
+    cache = decision.cache
+    if not isinstance(cache, CacheByConfig):
+        return [] if cache is None else [cache]
+    signal = built.signals.get(cache.by)
+    labels = None if signal is None else signal.known_labels
+    return Sorting(cache.default, cache.by, by_label(sections.category_names, labels)).names
+
+
+def _cached(sections: Sections, built: Build) -> Iterator[Finding]:
+    """Categories and signals that decisions name."""
     known = {*BUILT_IN, *sections.category_names}
     for keys, decision in sections.decisions.items():
-        name = decision.cache
-        if name is None:
+        cache = decision.cache
+        if cache is None:
             continue
+        place: Keys = (*keys, "cache")
+        if isinstance(cache, CacheByConfig):
+            yield from _sorted(cache, (*place, "by"), sections, built)
+            name, place = cache.default, (*place, "default")
+        else:
+            name = cache
         if name not in known:
-            message = f"there is no cache category {quoted(name)}{did_you_mean(name, known)}"
-            yield Finding(message, (*keys, "cache"))
+            yield Finding(f"there is no cache category {quoted(name)}{did_you_mean(name, known)}", place)
         elif decision.respond is not None:
             message = "this decision answers itself, so nothing is cached; remove its `cache`"
             yield Finding(message, (*keys, "cache"), at_key=True, severity="warning")
 
 
-def _categories(sections: Sections, cache: CacheConfig) -> Iterator[Finding]:
-    used = {decision.cache for decision in sections.decisions.values()} - {None}
+def _sorted(cache: CacheByConfig, place: Keys, sections: Sections, built: Build) -> Iterator[Finding]:
+    signal = built.signals.get(cache.by)
+    if cache.by not in sections.signal_names:
+        hint = did_you_mean(cache.by, sections.signal_names)
+        yield Finding(f"there is no signal {quoted(cache.by)}{hint}", place)
+    elif signal is not None and signal.shape is not Shape.LABEL:
+        kind = "a number" if signal.shape is Shape.NUMBER else "true or false"
+        yield Finding(f"{quoted(cache.by)} is {kind} and has no labels; name a signal that has", place)
+    elif signal is not None and not by_label(sections.category_names, signal.known_labels):
+        message = f"no category is named like a label of {quoted(cache.by)}, so all are {quoted(cache.default)}"
+        yield Finding(message, place, severity="warning")
+
+
+def _categories(sections: Sections, cache: CacheConfig, built: Build) -> Iterator[Finding]:
+    used = {name for decision in sections.decisions.values() for name in _names(decision, sections, built)}
     told, place = 0.0, ("cache", "categories")
     for name, category in cache.categories.items():
         told += category.quota or 0.0
@@ -265,7 +294,7 @@ def _categories(sections: Sections, cache: CacheConfig) -> Iterator[Finding]:
         if name not in used and len(sections.decisions) == len(sections.outlines):
             message = f"no decision has `cache: {name}`, so this does nothing"
             yield Finding(message, (*place, name), at_key=True, severity="warning")
-    without = sorted(name for name in used if name and not (name in cache.categories and cache.categories[name].quota))
+    without = sorted(name for name in used if not (name in cache.categories and cache.categories[name].quota))
     if without and told > 1.0 - 1e-9:
         message = f"the quotas leave nothing for {quoted(without[0])}, which has none; lower one"
         yield Finding(message, place, at_key=True)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pointsman.cache.examples import Reuse
+from pointsman.cache.sorting import Sorting
 from pointsman.gateway.access.keys import KeyRing
 from pointsman.gateway.access.origin import Origins
 from pointsman.gateway.caching.service import Caching
@@ -52,7 +53,7 @@ class Runtime:
     declared: Fingerprints | None = None
     learner: Learner = field(default_factory=Learner)
     caching: Caching | None = None  # if some decision caches
-    caches: Mapping[str, str] = field(default_factory=dict)  # categories by decision
+    caches: Mapping[str, Sorting] = field(default_factory=dict)  # into categories, by decision
     reuses: Mapping[str, Reuse] = field(default_factory=dict)  # by decision
     pools_read: frozenset[str] = field(init=False)  # whose states conditions ask for
 
@@ -78,7 +79,7 @@ class Runtime:
             encoder=encoder,
             slos=slos(config),
             hedges=hedges(config),
-            caches=caches(config),
+            caches=config.cache_sortings,
             reuses=reuses(config),
             declared=declared,
         )
@@ -180,10 +181,6 @@ def hedges(config: Config) -> dict[str, HedgeRule]:
     return {
         decision.name: HedgeRule.of(decision.hedge) for decision in config.all_decisions if decision.hedge is not None
     }
-
-
-def caches(config: Config) -> dict[str, str]:
-    return {d.name: d.cache for d in config.all_decisions if d.cache is not None}
 
 
 def reuses(config: Config) -> dict[str, Reuse]:

@@ -224,6 +224,22 @@ def test_names_that_no_signal_can_have(problems: Problems, name: str) -> None:
             "{name: x, when: true, models: [small], cache: [math]}",
             "9:51: error: this must be text",
         ),
+        (
+            "{name: x, when: true, models: [small], cache: {by: urgnt}}",
+            "9:56: error: there is no signal `urgnt`; did you mean `urgent`?",
+        ),
+        (
+            "{name: x, when: true, models: [small], cache: {by: urgent}}",
+            "9:56: error: `urgent` is true or false and has no labels",
+        ),
+        (
+            "{name: x, when: true, models: [small], cache: {by: urgent, default: mth}}",
+            "9:73: error: there is no cache category `mth`; did you mean `math`?",
+        ),
+        (
+            "{name: x, when: true, models: [small], cache: {by: urgent, defalt: math}}",
+            "9:64: error: unknown key `defalt`; did you mean `default`?",
+        ),
         ("{name: x, when: true, respond: {status: 302, message: m}}", "9:45: error: a status is 200 (an assistant"),
         ("text", "9:5: error: this must be a mapping of keys"),
     ],
@@ -520,6 +536,24 @@ CACHING = BASE.replace("models: [small, large]}", "models: [small, large], cache
 )
 def test_the_cache(problems: Problems, section: str, expected: str | None) -> None:
     found = [finding.partition(": ")[2] for finding in problems(f"{CACHING}cache: {section}\n")]
+    assert bool(found) == (expected is not None)
+    assert expected is None or any(finding.startswith(expected) for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("signal", "section", "expected"),
+    [
+        ("{type: domain}", "{categories: {math: {}, law: {}}}", None),
+        ("{type: domain}", "{categories: {lw: {}}}", "warning: no decision has `cache: lw`, so this does nothing"),
+        ("{type: domain}", "{categories: {law: {quota: 100%}}}", "error: the quotas leave nothing for `general`"),
+        ("{type: header, name: x-topic}", "{categories: {own: {}}}", None),
+        ("{type: complexity}", "{}", "warning: no category is named like a label of `field`, so all are `general`"),
+    ],
+)
+def test_a_signal_that_names_the_category(problems: Problems, signal: str, section: str, expected: str | None) -> None:
+    text = BASE.replace("models: [small, large]}", "models: [small, large], cache: {by: field}}")
+    text = text.replace("signals:\n", f"signals:\n  field: {signal}\n")
+    found = [finding.partition(": ")[2] for finding in problems(f"{text}cache: {section}\n")]
     assert bool(found) == (expected is not None)
     assert expected is None or any(finding.startswith(expected) for finding in found)
 

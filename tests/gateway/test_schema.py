@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from pointsman.cache.categories import BUILT_IN
 from pointsman.cache.categories import default as default_category
 from pointsman.gateway.schema.config import Config
 from pointsman.gateway.schema.forms import Section
@@ -153,6 +154,18 @@ def test_what_is_cached_is_what_decisions_say() -> None:
     assert caching(False).cache_categories == {}
     assert list(caching(True, "math", False).cache_categories) == ["general", "math"]
     assert caching(True).cache_categories["general"].quota == 1.0
+
+
+def test_where_a_signal_names_the_category_only_those_that_it_can_name_share_the_cache() -> None:
+    signals = {"field": {"type": "domain"}, "topic": {"type": "header", "name": "x-topic"}}
+    decision = {"name": "all", "when": "true", "models": ["small"], "cache": {"by": "field", "default": "docs"}}
+    cache: dict[str, Any] = {"categories": {"law": {}, "own": {}}}
+    found = minimal(signals=signals, decisions=[decision], cache=cache).cache_categories
+    assert list(found) == ["docs", "law", "math", "health"]
+    assert sum(category.quota for category in found.values()) == pytest.approx(1.0)
+    decision["cache"] = {"by": "topic"}
+    found = minimal(signals=signals, decisions=[decision], cache=cache).cache_categories
+    assert found.keys() == {"law", "own", *BUILT_IN}
 
 
 def test_a_category_is_as_it_is_written_and_else_as_it_is_built_in() -> None:

@@ -136,7 +136,7 @@ def _stats(gateway: Gateway, caching: Caching) -> Form:
         refused.setdefault(category, {})[reason] = int(count)
     wrong = caching.verifying.estimates() if caching.verifying is not None else {}
     return {
-        "store": {"kind": _kind(caching), "up": health.up, **health.counts},
+        "store": {"kind": caching.kind, "up": health.up, **health.counts},
         "entries": len(cache),
         "max_entries": cache.bounds.entries,
         "bytes": sum(each.bytes for each in found.values()),
@@ -145,12 +145,6 @@ def _stats(gateway: Gateway, caching: Caching) -> Form:
             name: _category(each, refused.get(name, {}), wrong.get(name)) for name, each in found.items()
         },
     }  # fmt: skip
-
-
-def _kind(caching: Caching) -> str:
-    """Without what follows: a URL may have a password."""
-    place = caching.place
-    return "memory" if place is None else place.get_secret_value().partition(":")[0]
 
 
 def _category(stats: Stats, refused: Mapping[str, int], wrong: Estimate | None) -> Form:

@@ -83,19 +83,33 @@ async def place(runtime: Runtime, asked: Wanted, decision: str | None = None, ca
             raise NotFound(
                 f"There is no decision {decision[:64]!r}{did_you_mean(decision[:64], named)}.", param="decision"
             )
-        return _placed(runtime, decision, named[decision].models, {})
-    caching = [name for name in named if runtime.caches.get(name) == category] if category is not None else []
+        found = await _category(runtime, asked.readings, decision, category)
+        return _placed(runtime, decision, named[decision].models, asked.readings.values, found)
+    caching = [name for name in named if category in _names(runtime, name)] if category is not None else []
     if category is not None and not caching:
-        used = sorted(set(runtime.caches.values()))
+        used = sorted({each for name in named for each in _names(runtime, name)})
         hint = did_you_mean(category[:64], used)
         raise NotFound(f"No decision caches in a category {category[:64]!r}{hint}.", param="category")
     if len(caching) == 1:
-        return _placed(runtime, caching[0], named[caching[0]].models, {})
+        return _placed(runtime, caching[0], named[caching[0]].models, {}, category)
     inbound, facts, readings = asked
     routed = await encoding(runtime, readings, lambda: decide_request(runtime, facts, inbound.path, readings))
     if caching and routed.decision not in caching:
-        return _placed(runtime, caching[0], named[caching[0]].models, {})
-    return _placed(runtime, routed.decision, routed.candidates, readings.values, routed.undecided)
+        return _placed(runtime, caching[0], named[caching[0]].models, {}, category)
+    return _placed(runtime, routed.decision, routed.candidates, readings.values, category or routed.category)
+
+
+def _names(runtime: Runtime, decision: str) -> list[str]:
+    sorting = runtime.caches.get(decision)
+    return [] if sorting is None else sorting.names
+
+
+async def _category(runtime: Runtime, readings: Readings, decision: str, wanted: str | None) -> str | None:
+    """`wanted` if the decision may cache in it."""
+    sorting = runtime.caches.get(decision)
+    if sorting is None or wanted in sorting.names:
+        return None if sorting is None else wanted
+    return await encoding(runtime, readings, lambda: sorting.category(readings.__getitem__))
 
 
 async def vector_of(runtime: Runtime, asked: Wanted, text: str) -> Vector | None:
@@ -127,8 +141,7 @@ def _placed(
     decision: str,
     models: tuple[str, ...],
     values: Mapping[str, SignalValue],
-    chooses: bool = True,
+    name: str | None,
 ) -> Placed:
-    name = runtime.caches.get(decision) if chooses else None
     category = None if name is None or runtime.caching is None else runtime.caching.category(name)
     return Placed(decision, models, category, values)

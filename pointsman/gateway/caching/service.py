@@ -58,6 +58,11 @@ class Caching:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def kind(self) -> str:
+        """Of the store, without what follows: a URL may have a password."""
+        return "memory" if self.place is None else self.place.get_secret_value().partition(":")[0]
+
+    @property
     def key(self) -> ScopeKey:
         """A store that several gateways share has theirs, which may come later."""
         if self._key.key is not self._store.key:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from uuid import uuid4
 
 import structlog
@@ -22,12 +21,12 @@ from pointsman.gateway.caching.said import Said, read_said
 from pointsman.gateway.caching.service import Caching
 from pointsman.gateway.caching.stored import Kept, keep, render
 from pointsman.gateway.caching.verifying import Pair
-from pointsman.gateway.observe.outcome import Cached, Uncached
+from pointsman.gateway.learning.requests import Key
+from pointsman.gateway.observe.outcome import Cached, Chosen, Uncached
 from pointsman.gateway.relay.journal import Journal
-from pointsman.gateway.routing import Routed
+from pointsman.gateway.routing import UNASKED, Routed
 from pointsman.gateway.runtime import Runtime
 from pointsman.gateway.wire.inbound import Inbound
-from pointsman.signals.base import Signal, SignalValue
 from pointsman.signals.facts import Facts
 
 log = structlog.get_logger(__name__)
@@ -45,17 +44,9 @@ class Visit:
     """`find`, and if that has nothing `tap` while the answer goes to the client and `keep` when it has all of it."""
 
     def __init__(
-        self,
-        caching: Caching,
-        category: Category,
-        inbound: Inbound,
-        facts: Facts,
-        candidates: Sequence[str],
-        epoch: str,
-        signals: Mapping[str, Signal[Any]],
-        values: Mapping[str, SignalValue],
+        self, runtime: Runtime, caching: Caching, category: Category, inbound: Inbound, facts: Facts, routed: Routed
     ) -> None:
-        """`candidates` are the pools with the models that they serve."""
+        self._pools = runtime.pools
         self._caching = caching
         self._category = category
         self._inbound = inbound
@@ -70,11 +61,11 @@ class Visit:
         self.pair: Pair | None = None  # the entry of the hit, or the one that the answer is compared with
         self.cached = Cached(category.name)
         said = read_said(inbound)
-        self._admitted = admit_form(inbound, facts, said, category, signals, values)
+        self._admitted = admit_form(inbound, facts, said, category, runtime.signals, routed.readings.values)
         if caching.cache.is_off(category.name, self._began):
             self._admitted = Admitted(looks=False, keeps=False, similar=False, why=Uncached.OFF)
         if self._admitted.keeps and said is not None:
-            self._query = self._asks(said, facts, candidates, epoch)
+            self._query = self._asks(said, facts, candidates_of(runtime, routed.candidates), epoch_of(runtime))
         self._refused(self._admitted.why)
 
     @property
@@ -109,6 +100,18 @@ class Visit:
         if self._query is None or not self._admitted.looks:
             return "bypass"
         return "miss" if self.hit is None else "exact" if self.hit.exact else "hit"
+
+    def note(self, journal: Journal) -> None:
+        """What came of it."""
+        journal.cache, journal.cached = self.result, self.cached
+        pool = None if self.hit is None else self._pools.get(self.hit.entry.pool)
+        if pool is not None:
+            journal.chosen = Chosen(pool.name, pool.config.model, None, UNASKED.by)
+
+    def served(self, request: Key) -> None:
+        """The client has a kept answer, of which somebody may say something."""
+        if self.pair is not None and self._caching.verifying is not None:
+            self._caching.verifying.served(request, self.pair)
 
     async def find(self, encode: Encode) -> bytes | None:
         """A kept answer in the form that the client wants."""
@@ -291,8 +294,7 @@ def begin(runtime: Runtime, inbound: Inbound, facts: Facts, routed: Routed) -> V
         return None
     if category.loosen != STIFF and caching.hears_load(category.name):
         caching.cache.told_load(category.name, _load(facts, routed.candidates), caching.clock())
-    candidates, epoch = candidates_of(runtime, routed.candidates), epoch_of(runtime)
-    return Visit(caching, category, inbound, facts, candidates, epoch, runtime.signals, routed.readings.values)
+    return Visit(runtime, caching, category, inbound, facts, routed)
 
 
 def _load(facts: Facts, candidates: Sequence[str]) -> float:

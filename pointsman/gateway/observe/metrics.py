@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from pointsman.cache.effect import Effect
 from pointsman.cache.stats import Stats
+from pointsman.cache.store.base import Health
 from pointsman.cache.verify import Estimate
 from pointsman.gateway.errors import Overloaded
 from pointsman.gateway.observe import names
@@ -72,6 +73,8 @@ class Metrics:
         self.saved_seconds, self.saved_cost = map(self._counter, (names.CACHE_SAVED_SECONDS, names.CACHE_SAVED_COST))
         self.cache_stored, self.cache_refused = self._counter(names.CACHE_STORED), self._counter(names.CACHE_REFUSED)
         self._cache_stats: Callable[[], Mapping[str, Stats]] = dict
+        self._read_store: Callable[[], tuple[str, Health] | None] = lambda: None
+        self._store: tuple[str, Health] | None = None
         self.flights = self._counter(names.CACHE_FLIGHTS)
         self._followers: Callable[[], int] = int
         self._cache_sizes: Mapping[str, Stats] = {}
@@ -111,6 +114,8 @@ class Metrics:
         self._registry.register(_Reader(lambda: _forgotten(self._remembered()[1])))
         self._registry.register(_Reader(lambda: _sizes(names.CACHE_ENTRIES, self._cache_sizes)))
         self._registry.register(_Reader(lambda: _sizes(names.CACHE_BYTES, self._cache_sizes)))
+        self._registry.register(_Reader(lambda: _store_up(self._store)))
+        self._registry.register(_Reader(lambda: _store_events(self._store)))
         self._registry.register(_Reader(lambda: _gauge(names.CACHE_FOLLOWERS, [((), self._followers())])))
         self._registry.register(_Reader(lambda: _wrong_hits(self._wrong_hits())))
         self._registry.register(_Reader(lambda: _reuse_effects(self._reuse_read())))
@@ -152,6 +157,10 @@ class Metrics:
     def watch_cache(self, stats: Callable[[], Mapping[str, Stats]]) -> None:
         """What the cache has, by category."""
         self._cache_stats = stats
+
+    def watch_store(self, health: Callable[[], tuple[str, Health]]) -> None:
+        """The kind of the cache's store, and how it is."""
+        self._read_store = health
 
     def watch_verifying(self, estimates: Callable[[], Mapping[str, Estimate]]) -> None:
         """What is known of wrong hits, by category."""
@@ -256,7 +265,7 @@ class Metrics:
     async def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type. Thousands of series are written out beside the event loop."""
         self._gauges.read()
-        self._cache_sizes = self._cache_stats()
+        self._cache_sizes, self._store = self._cache_stats(), self._read_store()
         self._tally.flush()
         encode, content_type = choose_encoder(accept)
         return await asyncio.to_thread(encode, self._registry), content_type
@@ -382,6 +391,19 @@ def _gauge(name: names.Name, values: Iterable[tuple[Labels, float]]) -> Metric:
 def _sizes(name: names.Name, stats: Mapping[str, Stats]) -> Metric:
     entries = name is names.CACHE_ENTRIES
     return _gauge(name, [((category,), each.entries if entries else each.bytes) for category, each in stats.items()])
+
+
+def _store_up(store: tuple[str, Health] | None) -> Metric:
+    return _gauge(names.CACHE_STORE_UP, [] if store is None else [((store[0],), float(store[1].up))])
+
+
+def _store_events(store: tuple[str, Health] | None) -> Metric:
+    name = names.CACHE_STORE_EVENTS
+    family = CounterMetricFamily(name.name, name.help, labels=name.labels)
+    if store is not None:
+        for event, count in store[1].counts.items():
+            family.add_metric((store[0], event), count)
+    return family
 
 
 def _wrong_hits(estimates: Mapping[str, Estimate]) -> Metric:

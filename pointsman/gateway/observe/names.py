@@ -103,6 +103,10 @@ CACHE_FLIGHTS = _counter(
 CACHE_FOLLOWERS = _gauge("pointsman_cache_followers", "Requests that wait for, or read along, another one's answer.")
 CACHE_ENTRIES = _gauge("pointsman_cache_entries", "Answers that are kept.", "category")
 CACHE_BYTES = _gauge("pointsman_cache_bytes", "Bytes of their documents.", "category")
+CACHE_STORE_UP = _gauge("pointsman_cache_store_up", "1 if the cache's store answers.", "store")
+CACHE_STORE_EVENTS = _counter(
+    "pointsman_cache_store_events_total", "What happened at the cache's store.", "store", "event"
+)
 SIGNAL = _histogram(
     "pointsman_signal_seconds", TINY, "Time of one evaluation of a signal, taken on one request in 16.", "signal"
 )

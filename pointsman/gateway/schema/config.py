@@ -5,6 +5,7 @@ A field's description is the one source of what its key means: a test compares i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -14,14 +15,16 @@ from pydantic import (
 )
 
 from pointsman.cache.categories import Category
+from pointsman.cache.sorting import Sorting, by_label
 from pointsman.gateway.schema.access import AdminConfig, AuthConfig, ServerConfig, TenantConfig
 from pointsman.gateway.schema.cache import CacheConfig
 from pointsman.gateway.schema.cases import CaseConfig
-from pointsman.gateway.schema.decisions import DecisionConfig, Expression, VirtualModelConfig
+from pointsman.gateway.schema.decisions import CacheByConfig, DecisionConfig, Expression, VirtualModelConfig
 from pointsman.gateway.schema.forms import Name, Section, SignalName, Text
 from pointsman.gateway.schema.pools import PoolConfig
 from pointsman.gateway.schema.running import EncoderConfig, LearningConfig, LogConfig
 from pointsman.policies.types import Strategy
+from pointsman.signals import registry
 from pointsman.signals.registry import SignalConfig
 
 VERSION = 1
@@ -81,8 +84,19 @@ class Config(Section):
         """Those of the virtual models, too. Their names differ."""
         return [*self.decisions, *(d for virtual in self.virtual_models.values() for d in virtual.decisions)]
 
+    @cached_property
+    def cache_sortings(self) -> dict[str, Sorting]:
+        """Of the decisions that cache, by their names. ValueError where a signal cannot be built."""
+        return {d.name: self._sorting(d.cache) for d in self.all_decisions if d.cache is not None}
+
+    def _sorting(self, cache: str | CacheByConfig) -> Sorting:
+        if isinstance(cache, str):
+            return Sorting(cache)
+        labels = registry.build(cache.by, self.signals[cache.by]).known_labels
+        return Sorting(cache.default, cache.by, by_label(self.cache.categories, labels))
+
     @property
     def cache_categories(self) -> dict[str, Category]:
         """Those that decisions use; without any nothing is cached."""
-        used = dict.fromkeys(decision.cache for decision in self.all_decisions if decision.cache is not None)
+        used = dict.fromkeys(name for sorting in self.cache_sortings.values() for name in sorting.names)
         return self.cache.categories_of(list(used))

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -15,7 +17,7 @@ from pydantic import (
 
 from pointsman.cache.categories import GENERAL
 from pointsman.cache.examples import Reuse
-from pointsman.gateway.schema.forms import Float, Int, Interval, Name, Section, Text, distinct
+from pointsman.gateway.schema.forms import Float, Int, Interval, Name, Section, SignalName, Text, distinct
 from pointsman.gateway.units import Share
 from pointsman.policies.select.registry import SelectConfig, StaticOptions
 from pointsman.policies.types import EXPLICIT, Strategy
@@ -71,6 +73,22 @@ CategoryName = Annotated[
 ]
 
 
+class CacheByConfig(Section):
+    by: SignalName
+    """The signal whose label names the category."""
+    default: Name = GENERAL
+    """The category of requests whose label names none, or is unknown."""
+
+
+def _kind(value: object) -> str:
+    return "signal" if isinstance(value, dict | CacheByConfig) else "category"
+
+
+CacheChoice = Annotated[
+    Annotated[CategoryName, Tag("category")] | Annotated[CacheByConfig, Tag("signal")], Discriminator(_kind)
+]
+
+
 class ReuseConfig(Section):
     sources: Annotated[list[Name], Field(min_length=1), AfterValidator(distinct)] = Field(alias="from")
     """Pools whose kept answers are examples; all are among the decision's `models`."""
@@ -116,8 +134,9 @@ class DecisionConfig(Section):
     """How soon an answer must begin, and what happens to a request that cannot have it so soon."""
     hedge: Hedge | None = None
     """Asks a second endpoint for a stream that is late; the first token wins, the other is cancelled."""
-    cache: CategoryName = None
-    """The category in which answers are cached; `true` is `general`, and without it they are not cached."""
+    cache: CacheChoice = None
+    """The category in which answers are cached, or the signal that names it; `true` is `general`, and without it they
+    are not cached."""
     reuse: ReuseConfig | None = None
     """Shows a small model kept answers of a large one to similar questions, as examples."""
     respond: RespondConfig | None = None

@@ -71,6 +71,9 @@ class Selector(ABC, Generic[OptionsT]):
     Options: ClassVar[type[SelectOptions]]
     reads_prompt: bool = False
     """Whether it asks for `Context.prompt`, which takes an encoder."""
+    plain: bool = False
+    """Whether it chooses by nothing that would have to be found out: not by forecasts, the conversation or what was
+    learned."""
     learns: bool = False
     """Whether `learn` or `observe` say anything."""
     discount: Discount = 1.0

@@ -20,6 +20,7 @@ class StaticOptions(SelectOptions):
 
 class Static(Selector[StaticOptions]):
     Options = StaticOptions
+    plain = True
 
     def __init__(self, options: StaticOptions, candidates: Sequence[Candidate]) -> None:
         super().__init__(options, candidates)

@@ -28,6 +28,7 @@ class WeightedOptions(SelectOptions):
 
 class Weighted(Selector[WeightedOptions]):
     Options = WeightedOptions
+    plain = True
 
     def __init__(self, options: WeightedOptions, candidates: Sequence[Candidate]) -> None:
         super().__init__(options, candidates)

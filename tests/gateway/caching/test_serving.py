@@ -303,6 +303,7 @@ async def test_the_selector_hears_of_no_request_that_it_was_not_asked_for(caches
     assert learned[0]["choices"] == 1
     assert 'pointsman_cache_lookups_total{category="general",result="exact"} 4.0' in metrics
     assert 'pointsman_cache_entries{category="general"} 1.0' in metrics
+    assert 'pointsman_cache_store_up{store="memory"} 1.0' in metrics
     assert sum(float(line.split()[-1]) for line in metrics.splitlines() if line.startswith("pointsman_selections")) == 1
 
 

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from pointsman.cache.store.base import Health
 from pointsman.gateway.observe import names
 from pointsman.gateway.observe.known import Known
 from pointsman.gateway.observe.metrics import Metrics
@@ -233,6 +234,17 @@ async def test_pools_and_the_log_are_read_at_the_scrape(metrics: Metrics) -> Non
     assert samples['pointsman_pool_inflight{pool="small"}'] == 2
     assert samples["pointsman_leases"] == 2
     assert samples['pointsman_decision_log_dropped_total{reason="full"}'] == 3
+
+
+async def test_the_caches_store_is_read_at_the_scrape(metrics: Metrics) -> None:
+    health = Health(up=False, counts={"late": 2, "full": 0})
+    metrics.watch_store(lambda: ("redis", health))
+    series = await scrape(metrics)
+    assert series['pointsman_cache_store_up{store="redis"}'] == 0
+    assert series['pointsman_cache_store_events_total{event="late",store="redis"}'] == 2
+    assert series['pointsman_cache_store_events_total{event="full",store="redis"}'] == 0
+    health = Health()
+    assert (await scrape(metrics))['pointsman_cache_store_up{store="redis"}'] == 1
 
 
 async def test_both_formats_can_be_parsed_and_have_every_metric(metrics: Metrics, make_outcome: MakeOutcome) -> None:

@@ -23,6 +23,8 @@ FROZEN = {
     "pointsman_cache_reused_total": ("decision", "pool", "result"),
     "pointsman_cache_saved_seconds_total": ("category",),
     "pointsman_cache_saved_usd_total": ("category",),
+    "pointsman_cache_store_events_total": ("store", "event"),
+    "pointsman_cache_store_up": ("store",),
     "pointsman_cache_stored_total": ("category",),
     "pointsman_cache_wrong_hits": ("category", "bound"),
     "pointsman_candidate_decisions_total": ("decision", "candidate"),
