@@ -8,6 +8,8 @@ from pointsman.cache.guard.function_words import STOP
 from pointsman.cache.guard.words import words
 
 _BEFORE_MONTHS = words("in of since until by this next last early late im en")
+_PRONOMINAL = words("new old other right wrong same next previous first second last good bad big small")
+"""Before `one`, which counts nothing then."""
 _DIGITS = 15  # of a figure that `million` may stand behind
 _CONCERNED = frozenset().union(
     quantities.CARDINALS,
@@ -36,7 +38,13 @@ def measured(tokens: list[Token], english: bool) -> list[Token]:
             found[-1] = _spelled(last, total, raw)
         elif value is not None:
             total = value
-            numbered = value == 1 and last is not None and last.kind == WORD and last.raw not in STOP
+            numbered = (
+                value == 1
+                and last is not None
+                and last.kind == WORD
+                and last.raw not in STOP
+                and last.raw not in _PRONOMINAL
+            )
             found.append(token._replace(raw="1" if numbered else raw, key=str(value), kind=NUMBER))
         elif scale and last and (counted := _counted(last, total)):
             total = round(counted * scale)

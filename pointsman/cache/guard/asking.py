@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from pointsman.cache.guard import cues
 from pointsman.cache.guard.alignment import Difference
@@ -16,6 +17,10 @@ _TO_DO = frozenset({"to", "do", "should", "can", "shall"})
 _DOING = frozenset({"do", "done"})
 _PRICED = frozenset({"cost", "costs", "price", "priced", "fee", "charge", "pay", "earn", "salary"})
 
+_UNTIL = frozenset({"until", "till", "before"})
+_MAIN = frozenset({"to", "i", "we", "you", "should", "can", "could", "must"})
+"""Before `do`, `does`, `did`: what comes then is done, and no auxiliary."""
+_NARRATED = frozenset({"why", "how"})
 _THIRD = frozenset({"he", "she"})
 
 
@@ -58,6 +63,8 @@ def _asks(plain: tuple[str, ...]) -> Iterator[str]:
         kind = cues.ASKING.get(raw)
         if kind == "how":
             yield from _how(plain[place + 1 : place + 3])
+            if not cues.SEEN.isdisjoint(plain[place + 2 : place + 4]):
+                yield "where"
         elif kind == "what":
             yield from _what(raw, plain[place + 1 : place + 5])
         elif kind:
@@ -67,6 +74,8 @@ def _asks(plain: tuple[str, ...]) -> Iterator[str]:
 def _how(after: tuple[str, ...]) -> Iterator[str]:
     kind = cues.HOW.get(after[0], "how") if after else "how"
     yield kind
+    if kind == "how long" and after[1:] and after[1] in _UNTIL:
+        yield "when"
     if kind == "how many" and len(after) > 1 and UNITS.get(after[1]) in TIMES:
         yield from ("how long", "how much")
 
@@ -107,7 +116,10 @@ def person(difference: Difference) -> Finding | None:
     if difference.left or difference.right or len(asked.content) > 1:
         return None
     speakers = asked.raws & {"i", "you"}, kept.raws & {"i", "you"}
-    return finding("person", *map(sorted, speakers)) if all(speakers) and speakers[0] != speakers[1] else None
+    if not all(speakers) or speakers[0] == speakers[1]:
+        return None
+    anyone = {"how"} <= asks(asked) & asks(kept) and "me" not in asked.raws | kept.raws
+    return None if anyone and speakers[0] & speakers[1] else finding("person", *map(sorted, speakers))
 
 
 def _persons(raws: frozenset[str]) -> frozenset[str]:
@@ -119,14 +131,33 @@ def tense(difference: Difference) -> Finding | None:
     if difference.left or difference.right:
         return None
     asked, kept = difference.asked, difference.kept
-    left, right = _first(asked, cues.TENSES), _first(kept, cues.TENSES)
+    left, right = _tense(asked), _tense(kept)
     left, right = left or _past(asked), right or _past(kept)
-    if left and right and left != right:
+    if left and right and left != right and not _own_case(left, right, asked, kept):
         return Finding("tense", left, right)
     left, right = _first(asked, cues.MODALS), _first(kept, cues.MODALS)
     if not (left and right):
         left, right = (_first_word(reading) for reading in (asked, kept))
     return Finding("modality", left, right) if left and right and left != right else None
+
+
+def _tense(reading: Reading) -> str | None:
+    plain = reading.plain
+    if ("going", "to") in pairwise(plain):
+        return "future"
+    for place, raw in enumerate(plain):
+        acts = raw in ("do", "did") and (plain[max(0, place - 1)] in _MAIN or plain[place + 2 : place + 3] == ("do",))
+        if raw in cues.TENSES and not acts:
+            return cues.TENSES[raw]
+    return None
+
+
+def _own_case(left: str, right: str, asked: Reading, kept: Reading) -> bool:
+    """`my card was stolen` and `my card is stolen`; `will I be charged` and `am I charged`."""
+    if "past" in (left, right):
+        told = "future" not in (left, right) and asks(asked) | asks(kept) <= _NARRATED
+        return told and all(not {"i", "my"}.isdisjoint(reading.raws) for reading in (asked, kept))
+    return "i" in asked.raws & kept.raws
 
 
 def _first_word(reading: Reading) -> str | None:

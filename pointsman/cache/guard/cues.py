@@ -32,7 +32,7 @@ QUANTIFIERS = named(
         "often": "often frequently",
         "rarely": "rarely seldom",
         "any": "any",
-        "only": "only just solely exclusively",
+        "only": "only solely exclusively",
         "hourly": "hourly",
         "daily": "daily",
         "weekly": "weekly",
@@ -162,10 +162,12 @@ ORDERS: dict[str, str] = {
     **dict.fromkeys(("show", "display", "list"), "what"),
 }
 """What a command begins with: to make something is no question after it."""
+SEEN = words("find see view locate")
+"""How to do this to a thing is where it is."""
 ACTIONS = named(
     {
         "use": "use uses used using",
-        "get": "get gets got getting find finds",
+        "get": "get gets got getting find finds receive receives received receiving obtain obtains obtained obtaining",
         "make": "make makes made making create write draft compose",
         "work": "work works worked working",
         "happen": "happen happens happened",

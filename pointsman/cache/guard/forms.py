@@ -72,6 +72,8 @@ _IRREGULAR = named(
         "reply": "replied replies",
         "bus": "buses",
         "gas": "gases",
+        "up": "ups",
+        "api": "apis",
     }
 )
 _DATED = words("buy win eat begin lose fall rise")
@@ -158,7 +160,7 @@ def opposites_of(word: str) -> frozenset[str]:
     listed = {y for x in _interchangeable(word) for y in OPPOSITES.get(x, ())}
     bare = {word[len(prefix) :] for prefix in opposites.PREFIXES if _prefixed(word, prefix)}
     found = {z for y in listed for z in _interchangeable(y)} | bare
-    return frozenset(other for other in found if not alike(word, other))
+    return frozenset(other for other in found if other != "get" and not alike(word, other))
 
 
 def _interchangeable(word: str) -> set[str]:

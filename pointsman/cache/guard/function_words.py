@@ -81,10 +81,15 @@ STOP = words("""
     """)
 """What may be on only one side. The rules have read the negations, quantifiers and question words among them before."""
 
+STOP_STEMS = frozenset(map(stem, words("show give explain describe say make take come try happen work ask")))
+"""Of verbs among them, whose other forms carry no more."""
+
 # On only one side these change what is asked, although each is too common to be a subject.
 NARROWING = frozenset(
     {"only", "except", "unless", "besides", "excluding", "apart", "instead", "another", "else", "again"}
 )
+ADDING = words("additional extra second new more other multiple several")
+"""Besides `another`, `else` and `again` on the other side these say as much."""
 COURTESY = frozenset({"please", "kindly", "thanks", "thank", "hi", "hello", "hey"})
 LINKS = frozenset({"and", "or", "vs", "versus", "with", "between", "nor", "plus", "times", "both"})
 """What stands between two arguments may stand between them in either order."""

@@ -1,7 +1,7 @@
 """Words that only one of the texts has, after everything that means the same was paired.
 
 A longer text with one of them exchanged or added is as near as a paraphrase, or nearer (`a vegan lasagna`), so that
-cosine cannot forgive any: only words that say nothing new may be left over, and on one side.
+cosine cannot forgive any: only words that say nothing new may be left over, on one side.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pointsman.cache.guard.words import words
 
 _ROLES = {"from": "from", "to": "to", "into": "to", "than": "than"}
 _REACH = 3  # words after one of them
+_TOLD = words("tell help show let advise to")
 _TURNING = words("to from into onto than by in of for about on at over before after against through is are as")
 """Between two words, these say which is which."""
 
@@ -54,9 +55,15 @@ def _cases(difference: Difference) -> Finding | None:
     if difference.left or difference.right or [t.key for t in asked.content] == [t.key for t in kept.content]:
         return None
     for here, there in (("i", "me"), ("me", "i")):
-        if here in difference.left_raws and there in difference.right_raws:
+        if here in difference.left_raws and there in difference.right_raws and _undergoes(asked, kept):
             return Finding("direction", here, there)
     return None
+
+
+def _undergoes(asked: Reading, kept: Reading) -> bool:
+    """Not just told or shown something."""
+    plain = asked.plain if "me" in asked.raws else kept.plain
+    return plain[max(0, plain.index("me") - 1)] not in _TOLD if "me" in plain else True
 
 
 def _doer(difference: Difference) -> Finding | None:

@@ -10,7 +10,8 @@ from pointsman.cache.guard.alignment import Difference
 from pointsman.cache.guard.chunks import Token
 from pointsman.cache.guard.finding import Finding, finding
 from pointsman.cache.guard.forms import opposites_of, stem
-from pointsman.cache.guard.function_words import NARROWING
+from pointsman.cache.guard.function_words import ADDING, NARROWING
+from pointsman.cache.guard.quantities import CARDINALS
 from pointsman.cache.guard.reading import Reading
 
 _CLAUSES = frozenset({"and", "but", "or", "while"})
@@ -64,6 +65,8 @@ def quantifiers(difference: Difference) -> Finding | None:
     if single or (left and right) or not (left | right) <= cues.FREE:
         return finding("quantifier", sorted(left), sorted(right))
     left, right = difference.left_raws & NARROWING, difference.right_raws & NARROWING
+    if {"another"} == left | right and not ADDING.isdisjoint((kept if left else asked).raws):
+        return None
     return finding("condition", sorted(left), sorted(right)) if left or right else None
 
 
@@ -73,7 +76,16 @@ def _groups(raws: frozenset[str]) -> frozenset[str]:
 
 def _bounds(reading: Reading) -> frozenset[str]:
     plain = reading.plain
-    return frozenset([bound for pair in pairwise(plain) if (bound := cues.BOUNDS.get(pair))])
+    found = {bound for pair in pairwise(plain) if (bound := cues.BOUNDS.get(pair))}
+    if ("up", "to") in pairwise(plain) and not _up_to_a_number(plain):
+        found.discard("at most")
+    return frozenset(found)
+
+
+def _up_to_a_number(plain: tuple[str, ...]) -> bool:
+    """And not `it takes a top-up to …`, `sign up to …`."""
+    ends = zip(plain, plain[1:], plain[2:], strict=False)
+    return any((a, b) == ("up", "to") and (c in CARDINALS or any(map(str.isdigit, c))) for a, b, c in ends)
 
 
 def places(difference: Difference) -> Finding | None:

@@ -9,7 +9,8 @@ from pointsman.cache.guard import cues
 from pointsman.cache.guard.amounts import measured
 from pointsman.cache.guard.chunks import WORD, Token, chunks
 from pointsman.cache.guard.forms import PHRASES
-from pointsman.cache.guard.function_words import COURTESY, PREAMBLE, PREAMBLE_MOST, STOP
+from pointsman.cache.guard.frames import unframed
+from pointsman.cache.guard.function_words import COURTESY, PREAMBLE, PREAMBLE_MOST, STOP, STOP_STEMS
 from pointsman.cache.guard.other_languages import MARKS, OTHER_STOP
 from pointsman.cache.guard.words import words
 
@@ -17,6 +18,7 @@ _REMEMBERED = 512
 _SEPARABLE = frozenset({"turn", "switch", "put", "turning", "switching", "turned", "switched"})
 _KEYWORDED = words("loop loops statement statements clause clauses keyword operator")
 """After a keyword of a programming language: `for` and `while` are none of its function words there."""
+_NO_NAMES = words("my what how why can please")
 _REACH = 6
 
 
@@ -32,7 +34,7 @@ class Reading(NamedTuple):
 @lru_cache(_REMEMBERED)
 def read(text: str) -> Reading:
     begun = PREAMBLE.match(text, 0, PREAMBLE_MOST)
-    tokens = chunks(text[begun.end() :] if begun else text)
+    tokens = chunks(unframed(text[begun.end() :] if begun else text))
     plain = tuple([token.raw for token in tokens if token.raw not in COURTESY])
     raws = frozenset([token.raw for token in tokens])
     english = len(raws & STOP) >= len(raws & MARKS)
@@ -45,9 +47,14 @@ def read(text: str) -> Reading:
         for place, token in enumerate(tokens)
         if token.kind != WORD
         or token.quoted
-        or (token.name and not titled)
+        or (token.name and not titled and token.raw not in _NO_NAMES)
         or (place + 1 < len(tokens) and tokens[place + 1].raw in _KEYWORDED)
-        or (token.raw not in stop and not _negates(token, english) and not _how_long(tokens, place))
+        or (
+            token.raw not in stop
+            and not (english and token.key in STOP_STEMS)
+            and not _negates(token, english)
+            and not _how_long(tokens, place)
+        )
     ]
     return Reading(plain, tuple(tokens), raws, tuple(content), _negated(tokens, content, english), english)
 

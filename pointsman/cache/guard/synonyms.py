@@ -546,4 +546,56 @@ brand trademark
 product item goods
 quality standard
 quantity amount
+arrive receive
+show_up appear display reflected
+transaction payment
+recognize recognise remember
+charge fee cost
+abroad overseas
+attempt try
+cancel stop
+satisfied happy
+asap soon quickly right_away immediately urgently
+verify prove proof authenticate validation
+exchange trade
+withdraw withdrawal withdrew
+topup top_up top_ups
+several few
+lost missing misplaced
+difficulty trouble
+difference vs versus
+fast quick fastest quickest
+strange weird unfamiliar unknown suspicious
+stolen steal theft
+move relocate relocated
+accept support supported approved take
+freeze block
+expire expiration expiry
+eligible qualify
+lend loan
+often frequent
+decline reject refuse deny
+unsuccessful failed fail
+reimburse refund
+permission authorization authorisation
+wrong incorrect false
+change replace
+acquire get obtain
+mobile_app app
+boil boiling
+determine calculate
+determine decide
+additional several multiple
+abroad travel
+login log_into
+recent last
+end terminate
+wait await
+cancel cancellation
+identity identification
+child offspring
+change alteration
+deactivate inactivate
+speed_up faster
+near closest
 """

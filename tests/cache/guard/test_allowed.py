@@ -40,6 +40,17 @@ NEAR = 0.82
         ("Quelle est la capitale du Togo ?", "la capitale du Togo"),
         ("¿Cuál es la capital de Chile?", "cuál es la capital de chile"),
         ("Ｗhat is ５ ＋ ５?", "What is 5 + 5?"),
+        ("What are the steps to renew a visa?", "How do I renew a visa?"),
+        ("Is there a way to mute a chat?", "how can I mute a chat"),
+        ("I need help to mute a chat", "How do I mute a chat?"),
+        ("My invoice isn't right", "My invoice is wrong"),
+        ("Where can I see my invoices?", "How do I see my invoices?"),
+        ("Why was my order declined?", "Why is my order declined?"),
+        ("Will I be charged for a refund?", "Am I charged for a refund?"),
+        ("I need a second key, another one", "I need a second key"),
+        ("I just renewed my visa", "I renewed my visa"),
+        ("How long does a top up to my phone take?", "How long does a top-up of my phone take?"),
+        ("What are REST APIs?", "What is a REST API?"),
     ],
 )
 def test_the_same_answer(asked: str, kept: str) -> None:

@@ -18,6 +18,10 @@ REFUSED = {
         ("Bake bread with yeast", "Bake bread with no yeast"),
         ("List users who can log in", "List users who cannot log in"),
         ("Is A open and B not open?", "Is A not open and B open?"),
+        ("Is my visa right?", "Isn't my visa right?"),
+        ("I don't know how to swim", "I know how to swim"),
+        ("I can figure out how to swim", "I can't figure out how to swim"),
+        ("I have yet to pay", "I have paid"),
     ],
     "opposites": [
         ("How do I enable autosave?", "How do I disable autosave?"),
@@ -72,16 +76,19 @@ REFUSED = {
         ("Status of order QX-771b", "Status of order QX-717b"),
         ('Who sang "Hello"?', 'Who sang "Halo"?'),
         ("What is #00ffaa?", "What is #00ffab?"),
+        ("What does 'in order to' mean?", "What does 'to' mean?"),
         ("When to use useRef and why", "When to use useId and why"),
         ("What does a > b mean", "What does a < b mean"),
     ],
     "quantifier": [
+        ("Up to 5 users", "More than 5 users"),
         ("Do all snakes lay eggs?", "Do some snakes lay eggs?"),
         ("Names with at least 3 letters", "Names with at most 3 letters"),
         ("Reply to everyone", "Reply only to Eve"),
     ],
     "condition": [
         ("Delete the drafts", "Delete the drafts unless shared"),
+        ("Order another pizza", "Order a pizza"),
         ("Sync all files", "Sync all files except PDFs"),
     ],
     "question": [
@@ -90,8 +97,13 @@ REFUSED = {
         ("How many storks nest here?", "How do storks nest here?"),
         ("Where is the archive?", "What is the archive?"),
         ("How do I get a permit?", "Can I get a permit?"),
+        ("Is it possible to freeze leeks?", "What are the steps to freeze leeks?"),
+        ("What is the process of fermentation?", "What is fermentation?"),
     ],
-    "action": [("How do I get a passport?", "How do I use a passport?")],
+    "action": [
+        ("How do I get a passport?", "How do I use a passport?"),
+        ("How do I receive a token?", "How do I use a token?"),
+    ],
     "relation": [
         ("Is it under the bed?", "Is it behind the bed?"),
         ("A card to my aunt", "A card from my aunt"),
@@ -103,7 +115,12 @@ REFUSED = {
         ("What is my role?", "What is your role?"),
         ("Call her back", "Call him back"),
     ],
-    "tense": [("Who is the mayor?", "Who was the mayor?"), ("Who won the cup?", "Who will win the cup?")],
+    "tense": [
+        ("Who is the mayor?", "Who was the mayor?"),
+        ("Who won the cup?", "Who will win the cup?"),
+        ("What was my rent?", "What is my rent?"),
+        ("Who is the mayor?", "Who is going to be the mayor?"),
+    ],
     "modality": [("Must I wear a tie?", "May I wear a tie?"), ("Can I freeze leeks?", "Should I freeze leeks?")],
     "another subject": [
         ("What is the capital of Peru?", "What is the capital of Cuba?"),
@@ -119,6 +136,11 @@ REFUSED = {
         ("How is a knot tied?", "How is a knot tied with gloves?"),
         ("Sort a map", "Sort a map in Go"),
         ("a lasagne recipe", "a vegan lasagne recipe"),
+        ("What is a visa?", "What is needed for a visa?"),
+        ("What is a visa?", "What are the requirements of a visa?"),
+        ("Book a flight to Oslo", "Book an earlier flight to Oslo"),
+        ("jobs in mathematics", "jobs in applied mathematics"),
+        ("What if I send it?", "What if I send it by mistake?"),
         ("What is compost?", "How do I calculate compost?"),
     ],
 }
