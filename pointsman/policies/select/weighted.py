@@ -28,7 +28,6 @@ class WeightedOptions(SelectOptions):
 
 class Weighted(Selector[WeightedOptions]):
     Options = WeightedOptions
-    plain = True
 
     def __init__(self, options: WeightedOptions, candidates: Sequence[Candidate]) -> None:
         super().__init__(options, candidates)
