@@ -1,4 +1,4 @@
-"""Every selector. A new one is a file in this directory and a line here."""
+"""Every selector. A new one is a file in this directory and one line here."""
 
 from __future__ import annotations
 
@@ -38,19 +38,12 @@ _PARTS: Mapping[str, type[Selector[Any]]] = {
     "thompson": Thompson,
     "elo": Elo,
 }
-"""Those whose scores say how good each model is."""
+"""Those whose scores say how good each model is: they can be parts of a hybrid, too."""
 
 SELECTORS: Mapping[str, type[Selector[Any]]] = {
     "static": Static,
-    "weighted": Weighted,
     "round_robin": RoundRobin,
-    "latency": Latency,
-    "fused": Fused,
-    "knn": Knn,
-    "clusters": Clusters,
-    "linucb": LinUcb,
-    "thompson": Thompson,
-    "elo": Elo,
+    **_PARTS,
     "hybrid": hybrid_of(_PARTS),
     "threshold": Threshold,
     "cascade": CascadeSelector,
