@@ -22,6 +22,8 @@ from pointsman.gateway.caching.verifying import Verifying
 log = structlog.get_logger(__name__)
 
 _HEARS = 0.1  # seconds between two looks at the load of a category's models
+_BREATH = 0.002
+"""Seconds between two parts of what is waiting, as after a restart: requests have most of the time."""
 _SWEEP = 1.0  # seconds between two rounds of tidying
 _STEPS = 64
 """Entries that one round looks at."""
@@ -116,4 +118,4 @@ class Caching:
             except Exception:
                 log.exception("cache_sweep_failed")
                 waits = False
-            await asyncio.sleep(0 if waits else _SWEEP)
+            await asyncio.sleep(_BREATH if waits else _SWEEP)
